@@ -1,0 +1,303 @@
+package dev.sortie.local;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The folder that holds all that {@code up} keeps: the database, secrets, logs. A marker file says
+ * that a folder is one of ours, so that nothing is ever written into, or deleted from, another's.
+ *
+ * <pre>
+ * sortie-data       the marker, with the layout's version
+ * lock              held by the one process that works in the folder
+ * run.properties    who that is and where it listens, while it runs
+ * admin.token       the first administrator's API token
+ * secrets/          passwords and tokens of the parts among themselves
+ * postgresql/       the database (PostgreSQL's own data folder)
+ * binaries/         the unpacked PostgreSQL programs
+ * knowledge/        search indexes, which can be rebuilt
+ * logs/
+ * </pre>
+ */
+final class DataFolder {
+
+  private static final String LAYOUT = "1";
+  private static final FileAttribute<?> PRIVATE_FOLDER =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+  private static final FileAttribute<?> PRIVATE_FILE =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+
+  private final Path root;
+
+  private DataFolder(Path root) {
+    this.root = root;
+  }
+
+  /**
+   * A data folder that need not be there yet.
+   *
+   * @throws LocalException if something else lies at the path, or somebody else's folder
+   */
+  static DataFolder at(Path path) {
+    var folder = new DataFolder(path.toAbsolutePath().normalize());
+    try {
+      folder.check();
+    } catch (IOException e) {
+      throw new LocalException("The data folder " + path + " cannot be read: " + describe(e), e);
+    }
+    return folder;
+  }
+
+  /** Whether there is a data folder at the path. */
+  boolean exists() {
+    return Files.exists(marker());
+  }
+
+  /** Makes the folder where there is none. */
+  void create() {
+    try {
+      Files.createDirectories(root, PRIVATE_FOLDER);
+      if (!exists()) {
+        writePrivately(marker(), LAYOUT + "\n");
+      }
+      Files.createDirectories(secrets(), PRIVATE_FOLDER);
+      Files.createDirectories(logs(), PRIVATE_FOLDER);
+    } catch (IOException e) {
+      throw new LocalException(
+          "The data folder " + root + " cannot be made: " + describe(e) + ". Choose another with --data.", e);
+    }
+  }
+
+  private void check() throws IOException {
+    if (!Files.exists(root)) {
+      return;
+    }
+    if (!Files.isDirectory(root)) {
+      throw new LocalException(root + " is a file (expected: a folder for Sortie's data, or none)");
+    }
+    if (!Files.isReadable(root) || !Files.isExecutable(root)) {
+      throw notOurs();
+    }
+    if (!exists()) {
+      try (var entries = Files.list(root)) {
+        if (entries.findAny().isPresent()) {
+          throw new LocalException(
+              root
+                  + " has files in it and is not a data folder of Sortie."
+                  + " Choose an empty or new folder with --data.");
+        }
+      }
+    }
+    // Compared with a file made here and now: user names lie in containers and under sudo.
+    if (!Files.isWritable(root)) {
+      throw notOurs();
+    }
+    var probe = Files.createTempFile(root, ".probe", null);
+    try {
+      if (!Files.getOwner(probe).equals(Files.getOwner(root))) {
+        throw notOurs();
+      }
+    } finally {
+      Files.delete(probe);
+    }
+    if (exists()) {
+      var layout = Files.readString(marker()).strip();
+      if (!layout.equals(LAYOUT)) {
+        throw new LocalException(
+            "The data folder %s has layout %s (expected: %s). It belongs to another release of Sortie."
+                .formatted(root, layout, LAYOUT));
+      }
+    }
+  }
+
+  private LocalException notOurs() throws IOException {
+    return new LocalException(
+        "The data folder %s belongs to %s. Run as that user, or choose another folder with --data."
+            .formatted(root, Files.getOwner(root).getName()));
+  }
+
+  Path root() {
+    return root;
+  }
+
+  Path marker() {
+    return root.resolve("sortie-data");
+  }
+
+  Path runFile() {
+    return root.resolve("run.properties");
+  }
+
+  Path adminToken() {
+    return root.resolve("admin.token");
+  }
+
+  Path secrets() {
+    return root.resolve("secrets");
+  }
+
+  Path postgresql() {
+    return root.resolve("postgresql");
+  }
+
+  /** Where a database is set up, before it gets its name. */
+  Path postgresqlPart() {
+    return root.resolve("postgresql.part");
+  }
+
+  Path binaries() {
+    return root.resolve("binaries");
+  }
+
+  Path knowledge() {
+    return root.resolve("knowledge");
+  }
+
+  Path logs() {
+    return root.resolve("logs");
+  }
+
+  private Path lockFile() {
+    return root.resolve("lock");
+  }
+
+  /**
+   * Takes the folder for this process; empty if another has it. The kernel lets go of it when the
+   * process ends in any way, so it is never stale, and of two that try at once one gets it.
+   */
+  Optional<Lock> tryLock() {
+    try {
+      var channel =
+          FileChannel.open(lockFile(), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      try {
+        var lock = channel.tryLock();
+        if (lock != null) {
+          return Optional.of(new Lock(lock));
+        }
+      } catch (OverlappingFileLockException e) {
+        // This very process has it.
+      }
+      channel.close();
+      return Optional.empty();
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    } catch (IOException e) {
+      throw new LocalException(lockFile() + " cannot be locked: " + describe(e), e);
+    }
+  }
+
+  /** The right to work in the folder. */
+  record Lock(FileLock held) implements AutoCloseable {
+    @Override
+    public void close() {
+      try {
+        held.acquiredBy().close();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+  }
+
+  /** Writes a file that only its owner can read, whole or not at all, also through a power cut. */
+  static void writePrivately(Path file, String content) throws IOException {
+    var part = Files.createTempFile(file.getParent(), "." + file.getFileName(), ".part", PRIVATE_FILE);
+    try {
+      try (var channel = FileChannel.open(part, StandardOpenOption.WRITE)) {
+        var buffer = ByteBuffer.wrap(content.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+        while (buffer.hasRemaining()) {
+          channel.write(buffer);
+        }
+        channel.force(true);
+      }
+      try {
+        Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      } catch (AtomicMoveNotSupportedException e) {
+        Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+      }
+    } finally {
+      Files.deleteIfExists(part);
+    }
+  }
+
+  /**
+   * Deletes what Sortie made, and the folder itself if nothing else is in it.
+   *
+   * @return what lies in the folder still, since somebody else put it there
+   */
+  List<Path> delete() {
+    try {
+      // The marker goes last: whatever stops this half way, the folder stays known as ours.
+      for (var entry :
+          List.of(postgresql(), postgresqlPart(), knowledge(), binaries(), logs(), secrets(), adminToken(), runFile(), lockFile())) {
+        deleteTree(entry);
+      }
+      Files.deleteIfExists(marker());
+      try {
+        Files.delete(root);
+        return List.of();
+      } catch (DirectoryNotEmptyException e) {
+        try (var entries = Files.list(root)) {
+          return entries.sorted().toList();
+        }
+      }
+    } catch (IOException e) {
+      throw new LocalException("Deleting in " + root + " failed: " + describe(e), e);
+    }
+  }
+
+  /** Deletes a tree; follows no link out of it. */
+  static void deleteTree(Path tree) throws IOException {
+    if (!Files.exists(tree, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    Files.walkFileTree(
+        tree,
+        new SimpleFileVisitor<>() {
+          @Override
+          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
+              throws IOException {
+            Files.delete(file);
+            return FileVisitResult.CONTINUE;
+          }
+
+          @Override
+          public FileVisitResult postVisitDirectory(
+              Path folder, @org.jspecify.annotations.Nullable IOException failure) throws IOException {
+            if (failure != null) {
+              throw failure;
+            }
+            Files.delete(folder);
+            return FileVisitResult.CONTINUE;
+          }
+        });
+  }
+
+  /** What an I/O failure means; the bare message is often just the path. */
+  static String describe(IOException e) {
+    return switch (e) {
+      case java.nio.file.AccessDeniedException denied -> "no permission for " + denied.getFile();
+      case NoSuchFileException missing -> missing.getFile() + " is missing";
+      case java.nio.file.FileAlreadyExistsException exists -> exists.getFile() + " is in the way";
+      default -> String.valueOf(e.getMessage());
+    };
+  }
+}
