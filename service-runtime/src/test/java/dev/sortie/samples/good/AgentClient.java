@@ -1,0 +1,5 @@
+package dev.sortie.samples.good;
+
+import io.grpc.Channel;
+
+record AgentClient(Channel channel) {}
