@@ -1,0 +1,5 @@
+/** The SQL, next to its row mapping. */
+@NullMarked
+package dev.sortie.mission.store;
+
+import org.jspecify.annotations.NullMarked;
