@@ -1,0 +1,5 @@
+/** Ids made in the application. */
+@NullMarked
+package dev.sortie.runtime.id;
+
+import org.jspecify.annotations.NullMarked;
