@@ -1,0 +1,76 @@
+package dev.sortie.runtime.sql;
+
+import io.vertx.core.buffer.Buffer;
+import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.Tuple;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.Collection;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Between the types of the database client and those of the domain. */
+public final class Rows {
+    private Rows() {}
+
+    /** A {@code timestamptz} that is not null. */
+    public static Instant instant(Row row, String column) {
+        return row.getOffsetDateTime(column).toInstant();
+    }
+
+    /** A {@code timestamptz}. */
+    public static @Nullable Instant nullableInstant(Row row, String column) {
+        var value = row.getOffsetDateTime(column);
+        return value == null ? null : value.toInstant();
+    }
+
+    /** A {@code text} that holds the name of an enum value. */
+    public static <E extends Enum<E>> E value(Row row, String column, Class<E> type) {
+        return Enum.valueOf(type, row.getString(column));
+    }
+
+    /** A {@code bytea} that is not null. */
+    public static byte[] bytes(Row row, String column) {
+        return row.getBuffer(column).getBytes();
+    }
+
+    /** A {@code text[]} that is not null. */
+    public static List<String> strings(Row row, String column) {
+        return List.of(row.getArrayOfStrings(column));
+    }
+
+    static Tuple parameters(@Nullable Object... values) {
+        var encoded = new @Nullable Object[values.length];
+        for (int i = 0; i < values.length; i++) {
+            encoded[i] = encode(values[i]);
+        }
+        return Tuple.wrap(encoded);
+    }
+
+    private static @Nullable Object encode(@Nullable Object value) {
+        return switch (value) {
+            case null -> null;
+            case Instant time -> time.atOffset(ZoneOffset.UTC);
+            case byte[] bytes -> Buffer.buffer(bytes);
+            case Enum<?> constant -> constant.name();
+            case Collection<?> many -> array(many.toArray());
+            case Object[] many -> array(many);
+            default -> value;
+        };
+    }
+
+    private static @Nullable Object[] array(@Nullable Object[] many) {
+        boolean plain = true;
+        for (var one : many) {
+            plain &= !(one instanceof Instant || one instanceof Enum<?> || one instanceof byte[]);
+        }
+        if (plain) {
+            return many;
+        }
+        var encoded = new @Nullable Object[many.length];
+        for (int i = 0; i < many.length; i++) {
+            encoded[i] = encode(many[i]);
+        }
+        return encoded;
+    }
+}
