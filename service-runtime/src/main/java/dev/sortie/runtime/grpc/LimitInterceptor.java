@@ -1,0 +1,83 @@
+package dev.sortie.runtime.grpc;
+
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.type.v1.ErrorReason;
+import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Refuses calls beyond what the server takes in hand, before they cost memory or wait for the database. */
+final class LimitInterceptor implements ServerInterceptor {
+    private static final Duration RETRY_AFTER = Duration.ofMillis(200);
+
+    private final Limit calls;
+    private final Limit streams;
+
+    LimitInterceptor(ServerSettings settings, MeterRegistry meters) {
+        this.calls = new Limit("in_flight_calls", settings.maxCalls());
+        this.streams = new Limit("open_streams", settings.maxStreams());
+        Gauge.builder("sortie.rpc.calls", calls.taken, AtomicInteger::get).register(meters);
+        Gauge.builder("sortie.rpc.streams", streams.taken, AtomicInteger::get).register(meters);
+    }
+
+    private record Limit(String name, int maximum, AtomicInteger taken) {
+        Limit(String name, int maximum) {
+            this(name, maximum, new AtomicInteger());
+        }
+
+        void take() {
+            if (taken.incrementAndGet() > maximum) {
+                taken.decrementAndGet();
+                throw Failure.resourceExhausted(
+                                ErrorReason.ERROR_REASON_OVERLOADED,
+                                RETRY_AFTER,
+                                "the server has as many calls in hand as it takes (%d); try again",
+                                maximum)
+                        .with("limit", name)
+                        .exception();
+            }
+        }
+    }
+
+    @Override
+    public <Q, P> ServerCall.Listener<Q> interceptCall(
+            ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
+        var limit = call.getMethodDescriptor().getType() == MethodDescriptor.MethodType.UNARY ? calls : streams;
+        limit.take();
+        try {
+            return new Releasing<>(next.startCall(call, headers), limit);
+        } catch (Throwable failed) {
+            limit.taken.decrementAndGet();
+            throw failed;
+        }
+    }
+
+    /** Every call ends with exactly one of onCancel and onComplete. */
+    private static final class Releasing<Q> extends SimpleForwardingServerCallListener<Q> {
+        private final Limit limit;
+
+        Releasing(ServerCall.Listener<Q> delegate, Limit limit) {
+            super(delegate);
+            this.limit = limit;
+        }
+
+        @Override
+        public void onCancel() {
+            limit.taken.decrementAndGet();
+            super.onCancel();
+        }
+
+        @Override
+        public void onComplete() {
+            limit.taken.decrementAndGet();
+            super.onComplete();
+        }
+    }
+}
