@@ -140,7 +140,7 @@ public final class WorkerMain {
         try (var heart = Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());
                 var log = new ExecutionLog(
                         ExecutionServiceGrpc.newStub(agent.channel()), claimed.getExecutionId(), claimed.getClaimToken())) {
-            heart.scheduleAtFixedRate(() -> heartbeat(claim), 3, 3, TimeUnit.SECONDS);
+            var _ = heart.scheduleAtFixedRate(() -> heartbeat(claim), 3, 3, TimeUnit.SECONDS);
             try {
                 var toolId = Values.text(payload, "tool_id");
                 var tool = tools.get(toolId);

@@ -58,7 +58,7 @@ public final class FailureStatuses {
      * @param correlationId told to the caller in place of what the server keeps to itself
      */
     public Closing closing(Throwable thrown, String correlationId) {
-        var failure = classify(thrown, correlationId);
+        var failure = classify(thrown);
         return failure == null ? closing(internal(correlationId), false) : closing(toStatus(failure), true);
     }
 
@@ -87,7 +87,7 @@ public final class FailureStatuses {
         };
     }
 
-    private static @Nullable Failure classify(Throwable thrown, String correlationId) {
+    private static @Nullable Failure classify(Throwable thrown) {
         return switch (thrown) {
             case FailureException expected -> expected.failure();
             case StatusRuntimeException peer -> ofPeer(peer.getStatus());

@@ -1,5 +1,6 @@
 package dev.sortie.runtime.grpc;
 
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -29,7 +30,7 @@ public final class Drain {
     /** Begins. */
     public void begin() {
         begun = true;
-        for (var listener : listeners) {
+        for (var listener : List.copyOf(listeners)) {
             if (listeners.remove(listener)) {
                 listener.run();
             }

@@ -182,7 +182,8 @@ public final class Replies {
         }
     }
 
-    @SuppressWarnings("unchecked") // the key holds the method, so what was stored is of the method's response type
+    @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"
+    }) // the key holds the method, so what was stored is of the method's response type
     private <P extends Message> P replay(byte[] stored) {
         if (!(method().getResponseMarshaller() instanceof MethodDescriptor.PrototypeMarshaller<?> marshaller)
                 || !(marshaller.getMessagePrototype() instanceof Message prototype)) {
