@@ -82,6 +82,11 @@ class MigrationRulesTest {
     }
 
     @Test
+    void theRuntimesMigrationsKeepThem() {
+        MigrationRules.check("db/runtime");
+    }
+
+    @Test
     void failsWhereThereIsNoMigration() {
         assertThatThrownBy(() -> MigrationRules.check("db/migration/nowhere"))
                 .isInstanceOf(AssertionError.class)
