@@ -50,6 +50,7 @@ public final class RequestRules {
             throw new IllegalStateException(
                     "the rules of " + request.getDescriptorForType().getFullName(), broken);
         }
+        checkText(request, "", violations);
         checkBounds(request, "", violations);
         checkRequired(request, violations);
         if (!violations.isEmpty()) {
@@ -57,6 +58,29 @@ public final class RequestRules {
                     .with("field_count", violations.size())
                     .exception();
         }
+    }
+
+    /** U+0000 is a character to protobuf and none to PostgreSQL. Fields of free shape are checked where they are read. */
+    private static void checkText(Message message, String prefix, List<FieldViolation> violations) {
+        for (var entry : message.getAllFields().entrySet()) {
+            var field = entry.getKey();
+            if (maxBytesOrZero(field) > 0) {
+                continue;
+            }
+            var values = field.isRepeated() ? (List<?>) entry.getValue() : List.of(entry.getValue());
+            for (int i = 0; i < values.size(); i++) {
+                var path = prefix + field.getName() + (field.isRepeated() ? "[" + i + "]" : "");
+                if (values.get(i) instanceof String text && text.indexOf(0) >= 0) {
+                    violations.add(new FieldViolation(path, "contains the character U+0000 (expected: none)"));
+                } else if (values.get(i) instanceof Message inner) {
+                    checkText(inner, path + ".", violations);
+                }
+            }
+        }
+    }
+
+    private static int maxBytesOrZero(FieldDescriptor field) {
+        return field.getJavaType() == FieldDescriptor.JavaType.MESSAGE ? maxBytes(field) : 0;
     }
 
     private void checkRequired(Message request, List<FieldViolation> violations) {
