@@ -3,6 +3,7 @@ package dev.sortie.runtime.sql;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.Tuple;
+import java.lang.reflect.Array;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.Collection;
@@ -59,18 +60,22 @@ public final class Rows {
         };
     }
 
+    /** The client knows the type of an array by its class: one of the class of its elements, hence. */
     private static @Nullable Object[] array(@Nullable Object[] many) {
-        boolean plain = true;
-        for (var one : many) {
-            plain &= !(one instanceof Instant || one instanceof Enum<?> || one instanceof byte[]);
-        }
-        if (plain) {
-            return many;
-        }
         var encoded = new @Nullable Object[many.length];
+        Class<?> type = many.getClass().getComponentType();
         for (int i = 0; i < many.length; i++) {
-            encoded[i] = encode(many[i]);
+            var one = encode(many[i]);
+            encoded[i] = one;
+            if (one != null) {
+                type = one instanceof Buffer ? Buffer.class : one.getClass();
+            }
         }
-        return encoded;
+        if (type == Object.class) {
+            return encoded; // nothing but nulls, or nothing
+        }
+        var typed = (Object[]) Array.newInstance(type, many.length);
+        System.arraycopy(encoded, 0, typed, 0, many.length);
+        return typed;
     }
 }
