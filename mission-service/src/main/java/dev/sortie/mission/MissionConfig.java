@@ -1,0 +1,173 @@
+package dev.sortie.mission;
+
+import dev.sortie.mission.domain.Bootstrap.ServiceAccount;
+import dev.sortie.mission.domain.SigningKeys;
+import dev.sortie.runtime.config.Settings;
+import dev.sortie.runtime.grpc.ServerSettings;
+import dev.sortie.runtime.identity.ApiTokens;
+import dev.sortie.runtime.sql.DatabaseSettings;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The settings of mission-service, read once.
+ *
+ * @param server how it listens and what it takes on
+ * @param database where its data is
+ * @param signingKeys of access tokens
+ * @param serviceAccounts the services that may call, with their API tokens
+ * @param adminToken the API token of the user {@code admin}; null to leave administrators alone
+ * @param loginsAtOnce passwords that are checked at the same time, each in 19 MiB
+ * @param loginsWaiting passwords that wait for their check; further ones are refused
+ * @param agentAddress where agent-service is
+ * @param serviceToken the API token with which this service calls the others; empty when it calls none
+ */
+public record MissionConfig(
+        ServerSettings server,
+        DatabaseSettings database,
+        SigningKeys signingKeys,
+        List<ServiceAccount> serviceAccounts,
+        @Nullable String adminToken,
+        int loginsAtOnce,
+        int loginsWaiting,
+        String agentAddress,
+        String serviceToken) {
+
+    /** The port of gRPC, unless set otherwise. */
+    public static final int DEFAULT_PORT = 7401;
+    /** The port of metrics and probes, unless set otherwise. */
+    public static final int DEFAULT_ADMIN_PORT = 7411;
+    /** Where agent-service is, unless set otherwise. */
+    public static final String DEFAULT_AGENT_ADDRESS = "127.0.0.1:7402";
+
+    private static final int DEFAULT_LOGINS_AT_ONCE = 2;
+    private static final int DEFAULT_LOGINS_WAITING = 64;
+
+    /** What is asked for by the least that must be said; the rest by default, on free ports of the loopback address. */
+    public static MissionConfig local(String databaseUrl, SigningKeys signingKeys) {
+        return new MissionConfig(
+                ServerSettings.local(),
+                DatabaseSettings.of(databaseUrl),
+                signingKeys,
+                List.of(),
+                null,
+                DEFAULT_LOGINS_AT_ONCE,
+                DEFAULT_LOGINS_WAITING,
+                DEFAULT_AGENT_ADDRESS,
+                "");
+    }
+
+    /** Reads the settings; what is wrong with them is told by {@link Settings#check}. */
+    public static MissionConfig read(Settings settings) {
+        var serviceToken =
+                settings.secret("SORTIE_SERVICE_TOKEN", "the API token with which this service calls others");
+        return new MissionConfig(
+                ServerSettings.read(settings, DEFAULT_PORT, DEFAULT_ADMIN_PORT),
+                DatabaseSettings.read(settings),
+                signingKeys(settings),
+                serviceAccounts(settings),
+                adminToken(settings),
+                settings.integer(
+                        "SORTIE_LOGINS_AT_ONCE",
+                        DEFAULT_LOGINS_AT_ONCE,
+                        1,
+                        256,
+                        "passwords checked at the same time, each in 19 MiB of memory"),
+                settings.integer(
+                        "SORTIE_LOGINS_WAITING",
+                        DEFAULT_LOGINS_WAITING,
+                        1,
+                        10_000,
+                        "passwords that wait for their check; further ones are refused"),
+                settings.text("SORTIE_AGENT_ADDRESS", DEFAULT_AGENT_ADDRESS, "where agent-service is: host:port"),
+                serviceToken == null ? "" : serviceToken);
+    }
+
+    /** The same with these accounts. */
+    public MissionConfig withAccounts(List<ServiceAccount> accounts, @Nullable String administratorToken) {
+        return new MissionConfig(
+                server,
+                database,
+                signingKeys,
+                List.copyOf(accounts),
+                administratorToken,
+                loginsAtOnce,
+                loginsWaiting,
+                agentAddress,
+                serviceToken);
+    }
+
+    /** The same with bounds for password checks. */
+    public MissionConfig withLogins(int atOnce, int waiting) {
+        return new MissionConfig(
+                server,
+                database,
+                signingKeys,
+                serviceAccounts,
+                adminToken,
+                atOnce,
+                waiting,
+                agentAddress,
+                serviceToken);
+    }
+
+    /** The same with the way to agent-service. */
+    public MissionConfig withAgent(String address, String token) {
+        return new MissionConfig(
+                server,
+                database,
+                signingKeys,
+                serviceAccounts,
+                adminToken,
+                loginsAtOnce,
+                loginsWaiting,
+                address,
+                token);
+    }
+
+    @Override
+    public String toString() {
+        return "MissionConfig[" + server + ", " + database + ", " + serviceAccounts + "]"; // no secrets
+    }
+
+    private static SigningKeys signingKeys(Settings settings) {
+        var name = "SORTIE_SIGNING_KEY";
+        var text = settings.secret(
+                name, "Ed25519 private keys of access tokens: PEM (PKCS #8), JWK or JWK set; the first signs");
+        if (text == null) {
+            settings.problem(name + ": is required (an Ed25519 private key)");
+        } else {
+            try {
+                return SigningKeys.parse(text);
+            } catch (IllegalArgumentException malformed) {
+                settings.problem(name + ": unreadable (" + malformed.getMessage() + ")");
+            }
+        }
+        return SigningKeys.parse(SigningKeys.generate()); // stands in until the problem is told
+    }
+
+    private static List<ServiceAccount> serviceAccounts(Settings settings) {
+        var name = "SORTIE_SERVICE_ACCOUNTS";
+        var text = settings.secret(name, "the services that may call, with their API tokens: name=token,name=token");
+        var accounts = new ArrayList<ServiceAccount>();
+        for (var entry : text == null ? new String[0] : text.strip().split("[,\\s]+", -1)) {
+            var parts = entry.split("=", 2);
+            if (parts.length < 2 || !parts[0].matches("[a-z][a-z0-9._-]{0,49}") || !ApiTokens.isWellFormed(parts[1])) {
+                settings.problem(name + ": entry " + (accounts.size() + 1) + " (expected: name=sortie_…)");
+                return List.of();
+            }
+            accounts.add(new ServiceAccount(parts[0], parts[1]));
+        }
+        return List.copyOf(accounts);
+    }
+
+    private static @Nullable String adminToken(Settings settings) {
+        var name = "SORTIE_ADMIN_TOKEN";
+        var token = settings.secret(name, "the API token of the user admin, made where it is missing");
+        if (token != null && !ApiTokens.isWellFormed(token)) {
+            settings.problem(name + ": not an API token (expected: sortie_…)");
+        }
+        return token;
+    }
+}

@@ -1,0 +1,110 @@
+package dev.sortie.mission;
+
+import dev.sortie.mission.api.AuthGrpcService;
+import dev.sortie.mission.api.ToolGrpcService;
+import dev.sortie.mission.api.UserGrpcService;
+import dev.sortie.mission.domain.AccessTokens;
+import dev.sortie.mission.domain.Bootstrap;
+import dev.sortie.mission.domain.Identities;
+import dev.sortie.mission.domain.Logins;
+import dev.sortie.mission.domain.Passwords;
+import dev.sortie.mission.domain.Tools;
+import dev.sortie.mission.domain.UserTokens;
+import dev.sortie.mission.domain.Users;
+import dev.sortie.mission.store.ApiTokenStore;
+import dev.sortie.mission.store.ToolStore;
+import dev.sortie.mission.store.UserStore;
+import dev.sortie.runtime.process.ServiceIdentity;
+import dev.sortie.runtime.process.ServiceRuntime;
+import dev.sortie.runtime.sql.Migrations;
+import io.grpc.BindableService;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** mission-service, put together: what {@code main}, the launcher and the tests start. */
+public final class MissionServer implements AutoCloseable {
+    /** Which service this is. */
+    public static final ServiceIdentity IDENTITY =
+            new ServiceIdentity("mission-service", "mission.sortie.dev", new Migrations("db/migration/mission"));
+
+    private static final Logger LOG = LoggerFactory.getLogger(MissionServer.class);
+    private static final Duration USES_WRITTEN = Duration.ofSeconds(15);
+
+    private final ServiceRuntime runtime;
+
+    private MissionServer(ServiceRuntime runtime, MissionConfig config) {
+        this.runtime = runtime;
+        var database = runtime.database();
+        var ids = runtime.ids();
+        var random = new SecureRandom();
+
+        // People: who calls, and with what.
+        var userStore = new UserStore();
+        var tokenStore = new ApiTokenStore();
+        var users = new Users(userStore, ids);
+        var tokens = new UserTokens(tokenStore, users, ids, random);
+        var passwords = runtime.own(new Passwords(config.loginsAtOnce(), config.loginsWaiting(), random));
+        var logins = new Logins(userStore, passwords, new AccessTokens(config.signingKeys(), ids));
+        var identities = new Identities(database, tokenStore, config.signingKeys(), runtime.clock());
+        runtime.own(identities::writeUses);
+        var revoked = database.transaction(
+                tx -> new Bootstrap(users, tokens).ensure(tx, config.serviceAccounts(), config.adminToken()));
+        revoked.forEach(name -> LOG.warn("the API token that the configuration gives for {} has been revoked", name));
+
+        // Tools: what steps can ask workers to do.
+        var tools = new Tools(new ToolStore(), (queries, toolId) -> 0);
+
+        // What goes on by itself.
+        runtime.every("token-uses", USES_WRITTEN, identities::writeUses);
+
+        var replies = runtime.replies();
+        var pages = runtime.pageTokens();
+        runtime.serve(
+                identities.authenticator(),
+                List.<BindableService>of(
+                        new UserGrpcService(replies, pages, users, passwords),
+                        new AuthGrpcService(replies, pages, logins, tokens, config.signingKeys()),
+                        new ToolGrpcService(replies, pages, tools)));
+    }
+
+    /** Starts; returns once it listens. It is ready when its database is. */
+    public static MissionServer start(MissionConfig config) {
+        return start(config, Clock.systemUTC());
+    }
+
+    /**
+     * The same by another clock.
+     *
+     * @param clock the only clock of the service
+     */
+    public static MissionServer start(MissionConfig config, InstantSource clock) {
+        var runtime = ServiceRuntime.open(IDENTITY, config.server(), config.database(), clock);
+        try {
+            return new MissionServer(runtime, config);
+        } catch (RuntimeException failed) {
+            runtime.close();
+            throw failed;
+        }
+    }
+
+    /** Where to reach it: {@code host:port}. */
+    public String address() {
+        return runtime.address();
+    }
+
+    /** What it runs on: for readiness, metrics and probes. */
+    public ServiceRuntime runtime() {
+        return runtime;
+    }
+
+    /** Drains, then stops. */
+    @Override
+    public void close() {
+        runtime.close();
+    }
+}

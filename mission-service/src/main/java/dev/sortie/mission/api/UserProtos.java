@@ -1,0 +1,104 @@
+package dev.sortie.mission.api;
+
+import static dev.sortie.runtime.grpc.Messages.json;
+import static dev.sortie.runtime.grpc.Messages.struct;
+import static dev.sortie.runtime.grpc.Messages.timestamp;
+
+import dev.sortie.mission.domain.User;
+import dev.sortie.mission.domain.UserDraft;
+import dev.sortie.mission.v1.CreateUserRequest;
+import dev.sortie.mission.v1.CreateUserResponse;
+import dev.sortie.mission.v1.GetUserResponse;
+import dev.sortie.mission.v1.ListUsersResponse;
+import dev.sortie.mission.v1.UserKind;
+import dev.sortie.mission.v1.UserRole;
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.identity.Role;
+import dev.sortie.runtime.paging.Page;
+import dev.sortie.type.v1.ErrorReason;
+import org.jspecify.annotations.Nullable;
+
+/** Between users and their messages. */
+final class UserProtos {
+    private UserProtos() {}
+
+    /**
+     * What a request wants to be made.
+     *
+     * @param passwordHash of the password in the request; null where it has none
+     */
+    static UserDraft toDraft(CreateUserRequest request, @Nullable String passwordHash) {
+        var user = request.getUser();
+        var role = toRole(user.getRole());
+        if (role == null) {
+            throw Failure.invalidArgument(ErrorReason.ERROR_REASON_FIELD_INVALID, "user.role", "value is required")
+                    .with("field_count", 1)
+                    .exception();
+        }
+        return new UserDraft(
+                user.getUsername(),
+                user.getEmail(),
+                user.getFullName(),
+                role,
+                dev.sortie.mission.domain.UserKind.HUMAN,
+                json(user.getSettings(), "user.settings"),
+                passwordHash);
+    }
+
+    /** Null for no role in particular. */
+    static @Nullable Role toRole(UserRole role) {
+        return switch (role) {
+            case USER_ROLE_VIEWER -> Role.VIEWER;
+            case USER_ROLE_DEVELOPER -> Role.DEVELOPER;
+            case USER_ROLE_ADMIN -> Role.ADMIN;
+            case USER_ROLE_UNSPECIFIED, UNRECOGNIZED -> null;
+        };
+    }
+
+    static UserRole toMessage(Role role) {
+        return switch (role) {
+            case VIEWER -> UserRole.USER_ROLE_VIEWER;
+            case DEVELOPER -> UserRole.USER_ROLE_DEVELOPER;
+            case ADMIN -> UserRole.USER_ROLE_ADMIN;
+        };
+    }
+
+    static dev.sortie.mission.v1.User toMessage(User user) {
+        var message = dev.sortie.mission.v1.User.newBuilder()
+                .setUserId(user.userId().toString())
+                .setUsername(user.username())
+                .setEmail(user.email())
+                .setFullName(user.fullName())
+                .setRole(toMessage(user.role()))
+                .setKind(
+                        switch (user.kind()) {
+                            case HUMAN -> UserKind.USER_KIND_HUMAN;
+                            case SERVICE -> UserKind.USER_KIND_SERVICE;
+                        })
+                .setActive(user.active())
+                .setVerified(user.verified())
+                .setSettings(struct(user.settings()))
+                .setRegisterTime(timestamp(user.registerTime()))
+                .setCreateTime(timestamp(user.createTime()))
+                .setUpdateTime(timestamp(user.updateTime()))
+                .setEtag(Long.toString(user.version()));
+        if (user.lastLoginTime() != null) {
+            message.setLastLoginTime(timestamp(user.lastLoginTime()));
+        }
+        return message.build();
+    }
+
+    static CreateUserResponse toCreateResponse(User user) {
+        return CreateUserResponse.newBuilder().setUser(toMessage(user)).build();
+    }
+
+    static GetUserResponse toGetResponse(User user) {
+        return GetUserResponse.newBuilder().setUser(toMessage(user)).build();
+    }
+
+    static ListUsersResponse toListResponse(Page<User> page) {
+        var response = ListUsersResponse.newBuilder().setNextPageToken(page.nextPageToken());
+        page.items().forEach(user -> response.addUsers(toMessage(user)));
+        return response.build();
+    }
+}

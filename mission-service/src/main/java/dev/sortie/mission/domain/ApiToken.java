@@ -1,0 +1,25 @@
+package dev.sortie.mission.domain;
+
+import java.time.Instant;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is kept of an API token; not its secret.
+ *
+ * @param userId the user that it acts as
+ * @param prefix the first characters of the secret
+ * @param expireTime null when it works for ever
+ * @param lastUseTime to about a minute; null before the first use
+ * @param revokeTime null while it works
+ */
+public record ApiToken(
+        UUID apiTokenId,
+        UUID userId,
+        String displayName,
+        String prefix,
+        @Nullable Instant expireTime,
+        @Nullable Instant lastUseTime,
+        @Nullable Instant revokeTime,
+        Instant createTime,
+        long version) {}

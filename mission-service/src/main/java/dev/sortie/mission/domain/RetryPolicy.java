@@ -1,0 +1,17 @@
+package dev.sortie.mission.domain;
+
+import java.time.Duration;
+
+/**
+ * How often, and how far apart, failed work is tried again.
+ *
+ * @param maxRetries attempts after the first
+ * @param initialBackoff the wait before the first retry
+ * @param maxBackoff the longest wait
+ * @param backoffMultiplier the factor between one wait and the next, at least 1
+ */
+public record RetryPolicy(int maxRetries, Duration initialBackoff, Duration maxBackoff, double backoffMultiplier) {
+
+    /** What holds where nobody says otherwise. */
+    public static final RetryPolicy DEFAULT = new RetryPolicy(3, Duration.ofSeconds(1), Duration.ofMinutes(5), 2);
+}

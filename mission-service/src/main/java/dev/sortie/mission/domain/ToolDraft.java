@@ -1,0 +1,27 @@
+package dev.sortie.mission.domain;
+
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A tool as it shall be.
+ *
+ * @param toolId chosen by its owner, unique
+ * @param inputSchema JSON Schema 2020-12 of the parameters, as text; null means that any will do
+ * @param outputSchema the same of the result
+ * @param queueName the queue of agent-service on which its workers listen
+ * @param timeout how long one attempt may take
+ */
+public record ToolDraft(
+        String toolId,
+        String name,
+        String description,
+        @Nullable String inputSchema,
+        @Nullable String outputSchema,
+        String queueName,
+        Duration timeout,
+        RetryPolicy retryPolicy) {
+
+    /** How long an attempt may take where nobody says otherwise. */
+    public static final Duration DEFAULT_TIMEOUT = Duration.ofHours(1);
+}

@@ -1,0 +1,148 @@
+package dev.sortie.mission.store;
+
+import dev.sortie.mission.domain.User;
+import dev.sortie.mission.domain.UserDraft;
+import dev.sortie.mission.domain.UserKind;
+import dev.sortie.mission.v1.ErrorReason;
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.identity.Role;
+import dev.sortie.runtime.sql.ConstraintViolation;
+import dev.sortie.runtime.sql.Queries;
+import dev.sortie.runtime.sql.Rows;
+import dev.sortie.runtime.sql.Tx;
+import io.vertx.sqlclient.Row;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** The users table. */
+public final class UserStore {
+    private static final String COLUMNS = """
+            user_id, username, email, full_name, role, kind, is_active, is_verified, settings::text AS settings,
+            registered_at, last_login_at, created_at, updated_at, version
+            """;
+    private static final String INSERT = """
+            INSERT INTO users (user_id, username, email, full_name, role, kind, settings, password_hash,
+                               registered_at, created_at, updated_at)
+            VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text::jsonb, $8::text,
+                    $9::timestamptz, $9::timestamptz, $9::timestamptz)
+            """;
+    private static final String INSERT_NEW = INSERT + "RETURNING " + COLUMNS;
+    private static final String INSERT_UNLESS_THERE =
+            INSERT + "ON CONFLICT ON CONSTRAINT users_username_key DO NOTHING RETURNING " + COLUMNS;
+    private static final String FIND = "SELECT " + COLUMNS + "FROM users WHERE user_id = $1::uuid";
+    private static final String FIND_BY_USERNAME_FOR_UPDATE =
+            "SELECT " + COLUMNS + "FROM users WHERE username = $1::text FOR NO KEY UPDATE";
+    private static final String FIND_CREDENTIALS =
+            "SELECT password_hash, " + COLUMNS + "FROM users WHERE username = $1::text";
+    private static final String HOLD_EXISTING = "SELECT 1 FROM users WHERE user_id = $1::uuid FOR KEY SHARE";
+    private static final String LIST =
+            "SELECT " + COLUMNS + "FROM users WHERE username > $1::text ORDER BY username LIMIT $2::int";
+    private static final String LIST_BY_ROLE = "SELECT " + COLUMNS
+            + "FROM users WHERE role = $3::text AND username > $1::text ORDER BY username LIMIT $2::int";
+    // A login is no change of the account: whoever edits it meanwhile has nothing to decide anew.
+    private static final String NOTE_LOGIN = """
+            UPDATE users SET last_login_at = $2::timestamptz WHERE user_id = $1::uuid AND is_active
+            RETURNING
+            """ + COLUMNS;
+
+    /** What a login is checked against. */
+    public record Credentials(User user, @Nullable String passwordHash) {}
+
+    public User insert(Tx tx, UUID userId, UserDraft draft) {
+        try {
+            return tx.find(INSERT_NEW, UserStore::toUser, parameters(tx, userId, draft))
+                    .orElseThrow();
+        } catch (ConstraintViolation broken) {
+            throw taken(broken, draft);
+        }
+    }
+
+    /** Empty when there is a user with that username. */
+    public Optional<User> insertUnlessThere(Tx tx, UUID userId, UserDraft draft) {
+        try {
+            return tx.find(INSERT_UNLESS_THERE, UserStore::toUser, parameters(tx, userId, draft));
+        } catch (ConstraintViolation broken) {
+            throw taken(broken, draft);
+        }
+    }
+
+    public Optional<User> find(Queries queries, UUID userId) {
+        return queries.find(FIND, UserStore::toUser, userId);
+    }
+
+    /** Nobody else changes the user before the transaction ends. */
+    public Optional<User> findByUsernameForUpdate(Tx tx, String username) {
+        return tx.find(FIND_BY_USERNAME_FOR_UPDATE, UserStore::toUser, username);
+    }
+
+    public Optional<Credentials> findCredentials(Queries queries, String username) {
+        return queries.find(
+                FIND_CREDENTIALS, row -> new Credentials(toUser(row), row.getString("password_hash")), username);
+    }
+
+    /** True when the user exists; it then cannot go before the transaction ends. */
+    public boolean holdExisting(Queries queries, UUID userId) {
+        return queries.find(HOLD_EXISTING, row -> true, userId).isPresent();
+    }
+
+    public List<User> list(Queries queries, @Nullable Role role, String after, int limit) {
+        return role == null
+                ? queries.list(LIST, UserStore::toUser, after, limit)
+                : queries.list(LIST_BY_ROLE, UserStore::toUser, after, limit, role);
+    }
+
+    /** The user as it is after the login; empty when it has been deactivated meanwhile. */
+    public Optional<User> noteLogin(Queries queries, UUID userId) {
+        return queries.find(NOTE_LOGIN, UserStore::toUser, userId, queries.now());
+    }
+
+    private static @Nullable Object[] parameters(Tx tx, UUID userId, UserDraft draft) {
+        return new @Nullable Object[] {
+            userId,
+            draft.username(),
+            draft.email(),
+            draft.fullName(),
+            draft.role(),
+            draft.kind(),
+            draft.settings(),
+            draft.passwordHash(),
+            tx.now()
+        };
+    }
+
+    private static RuntimeException taken(ConstraintViolation broken, UserDraft draft) {
+        return switch (broken.constraint()) {
+            case "users_username_key" ->
+                Failure.alreadyExists(
+                                ErrorReason.ERROR_REASON_USERNAME_TAKEN,
+                                "another user is called %s; choose another username",
+                                draft.username())
+                        .with("username", draft.username())
+                        .exception();
+            case "users_email_key" ->
+                Failure.alreadyExists(ErrorReason.ERROR_REASON_EMAIL_TAKEN, "another user has this e-mail address")
+                        .exception();
+            default -> broken;
+        };
+    }
+
+    private static User toUser(Row row) {
+        return new User(
+                row.getUUID("user_id"),
+                row.getString("username"),
+                row.getString("email"),
+                row.getString("full_name"),
+                Rows.value(row, "role", Role.class),
+                Rows.value(row, "kind", UserKind.class),
+                row.getBoolean("is_active"),
+                row.getBoolean("is_verified"),
+                row.getString("settings"),
+                Rows.instant(row, "registered_at"),
+                Rows.nullableInstant(row, "last_login_at"),
+                Rows.instant(row, "created_at"),
+                Rows.instant(row, "updated_at"),
+                row.getLong("version"));
+    }
+}

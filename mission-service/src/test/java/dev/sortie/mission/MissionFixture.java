@@ -1,0 +1,178 @@
+package dev.sortie.mission;
+
+import dev.sortie.mission.domain.Bootstrap.ServiceAccount;
+import dev.sortie.mission.domain.SigningKeys;
+import dev.sortie.mission.v1.AuthServiceGrpc;
+import dev.sortie.mission.v1.CreateApiTokenRequest;
+import dev.sortie.mission.v1.CreateUserRequest;
+import dev.sortie.mission.v1.User;
+import dev.sortie.mission.v1.UserRole;
+import dev.sortie.mission.v1.UserServiceGrpc;
+import dev.sortie.runtime.identity.ApiTokens;
+import dev.sortie.runtime.testing.RunningServer;
+import dev.sortie.runtime.testing.SettableClock;
+import dev.sortie.runtime.testing.TestDatabase;
+import dev.sortie.runtime.testing.TestPostgres;
+import io.grpc.Channel;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.UnaryOperator;
+
+/**
+ * mission-service as it runs, over a database of its own, with an administrator, the three services, and whoever a test
+ * asks for. Its clock stands still until a test moves it.
+ */
+public final class MissionFixture implements AutoCloseable {
+    /** Signs the access tokens of this JVM's tests. */
+    public static final String SIGNING_KEY = SigningKeys.generate();
+
+    private static final SecureRandom RANDOM = new SecureRandom();
+
+    private final TestDatabase database;
+    private final SettableClock clock;
+    private final MissionServer server;
+    private final RunningServer running;
+    private final String adminToken = ApiTokens.generate(RANDOM);
+    private final String serviceToken = ApiTokens.generate(RANDOM);
+    private final ConcurrentHashMap<UserRole, Person> people = new ConcurrentHashMap<>();
+    private final AtomicInteger counter = new AtomicInteger();
+
+    /** Somebody who may call. */
+    public record Person(User user, String token) {
+        public String id() {
+            return user.getUserId();
+        }
+    }
+
+    private MissionFixture(TestDatabase database, UnaryOperator<MissionConfig> settings) {
+        this.database = database;
+        this.clock = new SettableClock();
+        var config = MissionConfig.local(database.runtimeUrl(), SigningKeys.parse(SIGNING_KEY))
+                .withAccounts(
+                        List.of(
+                                new ServiceAccount("mission-service", ApiTokens.generate(RANDOM)),
+                                new ServiceAccount("agent-service", serviceToken),
+                                new ServiceAccount("knowledge-service", ApiTokens.generate(RANDOM))),
+                        adminToken);
+        this.server = MissionServer.start(settings.apply(config), clock);
+        this.running = RunningServer.of(server.runtime());
+    }
+
+    /** A database with the schema and nothing in it. */
+    public static TestDatabase newDatabase() {
+        return TestPostgres.database(
+                "mission", url -> MissionServer.IDENTITY.migrations().migrate(url, TestPostgres.runtimeRole()));
+    }
+
+    public static MissionFixture start() {
+        return start(settings -> settings);
+    }
+
+    /** The same with other settings. */
+    public static MissionFixture start(UnaryOperator<MissionConfig> settings) {
+        var database = newDatabase();
+        try {
+            var fixture = new MissionFixture(database, settings);
+            fixture.server.runtime().awaitReady(Duration.ofSeconds(30));
+            return fixture;
+        } catch (Exception failed) {
+            database.close();
+            throw new AssertionError("mission-service did not start", failed);
+        }
+    }
+
+    public TestDatabase database() {
+        return database;
+    }
+
+    public SettableClock clock() {
+        return clock;
+    }
+
+    public MissionServer server() {
+        return server;
+    }
+
+    /** Calls without a token. */
+    public Channel anonymous() {
+        return running.channel();
+    }
+
+    /** Calls with a token. */
+    public Channel with(String token) {
+        return running.channel(token);
+    }
+
+    /** Calls of the administrator. */
+    public Channel admin() {
+        return with(adminToken);
+    }
+
+    public String adminToken() {
+        return adminToken;
+    }
+
+    /** Calls of agent-service. */
+    public Channel service() {
+        return with(serviceToken);
+    }
+
+    public String serviceToken() {
+        return serviceToken;
+    }
+
+    /** Calls of a developer, always the same one. */
+    public Channel developer() {
+        return with(person(UserRole.USER_ROLE_DEVELOPER).token());
+    }
+
+    /** Calls of a viewer, always the same one. */
+    public Channel viewer() {
+        return with(person(UserRole.USER_ROLE_VIEWER).token());
+    }
+
+    /** The person behind {@link #developer()} or {@link #viewer()}. */
+    public Person person(UserRole role) {
+        return people.computeIfAbsent(role, this::newPerson);
+    }
+
+    /** Somebody new with a role and an API token. */
+    public Person newPerson(UserRole role) {
+        return newPerson(role, "");
+    }
+
+    /** The same with a password. */
+    public Person newPerson(UserRole role, String password) {
+        var name = "person-" + counter.incrementAndGet();
+        var user = UserServiceGrpc.newBlockingStub(admin())
+                .createUser(CreateUserRequest.newBuilder()
+                        .setUser(User.newBuilder()
+                                .setUsername(name)
+                                .setEmail(name + "@example.com")
+                                .setRole(role))
+                        .setPassword(password)
+                        .build())
+                .getUser();
+        return new Person(user, newToken(user.getUserId()));
+    }
+
+    /** A new API token of somebody. */
+    public String newToken(String userId) {
+        return AuthServiceGrpc.newBlockingStub(admin())
+                .createApiToken(CreateApiTokenRequest.newBuilder()
+                        .setUserId(userId)
+                        .setDisplayName("test")
+                        .build())
+                .getSecret();
+    }
+
+    /** Stops the server and drops the database. */
+    @Override
+    public void close() {
+        running.close();
+        database.close();
+    }
+}
