@@ -1,17 +1,29 @@
 package dev.sortie.mission;
 
+import dev.sortie.mission.api.AssetGrpcService;
 import dev.sortie.mission.api.AuthGrpcService;
+import dev.sortie.mission.api.HopGrpcService;
+import dev.sortie.mission.api.MissionGrpcService;
 import dev.sortie.mission.api.ToolGrpcService;
 import dev.sortie.mission.api.UserGrpcService;
 import dev.sortie.mission.domain.AccessTokens;
+import dev.sortie.mission.domain.Assets;
 import dev.sortie.mission.domain.Bootstrap;
+import dev.sortie.mission.domain.Hops;
 import dev.sortie.mission.domain.Identities;
 import dev.sortie.mission.domain.Logins;
+import dev.sortie.mission.domain.MissionFlow;
+import dev.sortie.mission.domain.MissionPurge;
+import dev.sortie.mission.domain.Missions;
+import dev.sortie.mission.domain.NoSteps;
 import dev.sortie.mission.domain.Passwords;
 import dev.sortie.mission.domain.Tools;
 import dev.sortie.mission.domain.UserTokens;
 import dev.sortie.mission.domain.Users;
 import dev.sortie.mission.store.ApiTokenStore;
+import dev.sortie.mission.store.AssetStore;
+import dev.sortie.mission.store.HopStore;
+import dev.sortie.mission.store.MissionStore;
 import dev.sortie.mission.store.ToolStore;
 import dev.sortie.mission.store.UserStore;
 import dev.sortie.runtime.process.ServiceIdentity;
@@ -34,6 +46,7 @@ public final class MissionServer implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(MissionServer.class);
     private static final Duration USES_WRITTEN = Duration.ofSeconds(15);
+    private static final Duration MISSIONS_PURGED = Duration.ofMinutes(10);
 
     private final ServiceRuntime runtime;
 
@@ -59,7 +72,18 @@ public final class MissionServer implements AutoCloseable {
         // Tools: what steps can ask workers to do.
         var tools = new Tools(new ToolStore(), (queries, toolId) -> 0);
 
+        // Missions, hops and assets: what is to be done.
+        var missionStore = new MissionStore();
+        var hopStore = new HopStore();
+        var assetStore = new AssetStore();
+        var flow = new MissionFlow(missionStore, hopStore);
+        var steps = new NoSteps();
+        var missions = new Missions(missionStore, hopStore, assetStore, flow, steps, steps, ids);
+        var hops = new Hops(missionStore, hopStore, assetStore, flow, steps, steps, ids);
+        var assets = new Assets(assetStore, missionStore, hopStore, ids);
+
         // What goes on by itself.
+        runtime.every("mission-purge", MISSIONS_PURGED, new MissionPurge(database, missions)::runOnce);
         runtime.every("token-uses", USES_WRITTEN, identities::writeUses);
 
         var replies = runtime.replies();
@@ -69,7 +93,10 @@ public final class MissionServer implements AutoCloseable {
                 List.<BindableService>of(
                         new UserGrpcService(replies, pages, users, passwords),
                         new AuthGrpcService(replies, pages, logins, tokens, config.signingKeys()),
-                        new ToolGrpcService(replies, pages, tools)));
+                        new ToolGrpcService(replies, pages, tools),
+                        new MissionGrpcService(replies, pages, missions),
+                        new HopGrpcService(replies, pages, hops),
+                        new AssetGrpcService(replies, pages, assets)));
     }
 
     /** Starts; returns once it listens. It is ready when its database is. */

@@ -1,0 +1,123 @@
+package dev.sortie.mission.api;
+
+import static dev.sortie.runtime.grpc.Messages.uuid;
+
+import dev.sortie.mission.domain.Missions;
+import dev.sortie.mission.v1.ApproveMissionRequest;
+import dev.sortie.mission.v1.ApproveMissionResponse;
+import dev.sortie.mission.v1.CancelMissionRequest;
+import dev.sortie.mission.v1.CancelMissionResponse;
+import dev.sortie.mission.v1.CompleteMissionRequest;
+import dev.sortie.mission.v1.CompleteMissionResponse;
+import dev.sortie.mission.v1.CreateMissionRequest;
+import dev.sortie.mission.v1.CreateMissionResponse;
+import dev.sortie.mission.v1.DeleteMissionRequest;
+import dev.sortie.mission.v1.DeleteMissionResponse;
+import dev.sortie.mission.v1.FailMissionRequest;
+import dev.sortie.mission.v1.FailMissionResponse;
+import dev.sortie.mission.v1.GetMissionRequest;
+import dev.sortie.mission.v1.GetMissionResponse;
+import dev.sortie.mission.v1.ListMissionsRequest;
+import dev.sortie.mission.v1.ListMissionsResponse;
+import dev.sortie.mission.v1.MissionServiceGrpc.MissionServiceImplBase;
+import dev.sortie.mission.v1.ReturnMissionToWorkRequest;
+import dev.sortie.mission.v1.ReturnMissionToWorkResponse;
+import dev.sortie.mission.v1.RunMissionRequest;
+import dev.sortie.mission.v1.RunMissionResponse;
+import dev.sortie.mission.v1.SubmitMissionForQaRequest;
+import dev.sortie.mission.v1.SubmitMissionForQaResponse;
+import dev.sortie.mission.v1.UndeleteMissionRequest;
+import dev.sortie.mission.v1.UndeleteMissionResponse;
+import dev.sortie.mission.v1.UpdateMissionRequest;
+import dev.sortie.mission.v1.UpdateMissionResponse;
+import dev.sortie.runtime.grpc.Replies;
+import dev.sortie.runtime.paging.PageTokens;
+import io.grpc.stub.StreamObserver;
+
+/** {@code sortie.mission.v1.MissionService}. */
+public final class MissionGrpcService extends MissionServiceImplBase {
+    private final Replies replies;
+    private final PageTokens pages;
+    private final Missions missions;
+
+    public MissionGrpcService(Replies replies, PageTokens pages, Missions missions) {
+        this.replies = replies;
+        this.pages = pages;
+        this.missions = missions;
+    }
+
+    @Override
+    public void createMission(CreateMissionRequest request, StreamObserver<CreateMissionResponse> observer) {
+        replies.write(request, observer, MissionProtos::toDraft, missions::create, MissionProtos::toCreateResponse);
+    }
+
+    @Override
+    public void getMission(GetMissionRequest request, StreamObserver<GetMissionResponse> observer) {
+        replies.read(
+                request,
+                observer,
+                r -> uuid(r.getMissionId()),
+                (queries, id) -> missions.get(queries, id, request.getShowDeleted()),
+                MissionProtos::toGetResponse);
+    }
+
+    @Override
+    public void listMissions(ListMissionsRequest request, StreamObserver<ListMissionsResponse> observer) {
+        replies.read(
+                request,
+                observer,
+                pages::open,
+                (queries, page) -> missions.list(queries, MissionProtos.toFilter(request), page),
+                MissionProtos::toListResponse);
+    }
+
+    @Override
+    public void updateMission(UpdateMissionRequest request, StreamObserver<UpdateMissionResponse> observer) {
+        replies.write(request, observer, MissionProtos::toEdit, missions::update, MissionProtos::toUpdateResponse);
+    }
+
+    @Override
+    public void deleteMission(DeleteMissionRequest request, StreamObserver<DeleteMissionResponse> observer) {
+        replies.write(request, observer, MissionProtos::toDeletion, missions::delete, MissionProtos::toDeleteResponse);
+    }
+
+    @Override
+    public void undeleteMission(UndeleteMissionRequest request, StreamObserver<UndeleteMissionResponse> observer) {
+        replies.write(request, observer, MissionProtos::toRequest, missions::undelete, MissionProtos::toUndeleteResponse);
+    }
+
+    @Override
+    public void approveMission(ApproveMissionRequest request, StreamObserver<ApproveMissionResponse> observer) {
+        replies.write(request, observer, MissionProtos::toRequest, missions::approve, MissionProtos::toApproveResponse);
+    }
+
+    @Override
+    public void submitMissionForQa(SubmitMissionForQaRequest request, StreamObserver<SubmitMissionForQaResponse> observer) {
+        replies.write(request, observer, MissionProtos::toRequest, missions::submitForQa, MissionProtos::toSubmitForQaResponse);
+    }
+
+    @Override
+    public void returnMissionToWork(ReturnMissionToWorkRequest request, StreamObserver<ReturnMissionToWorkResponse> observer) {
+        replies.write(request, observer, MissionProtos::toRequest, missions::returnToWork, MissionProtos::toReturnToWorkResponse);
+    }
+
+    @Override
+    public void completeMission(CompleteMissionRequest request, StreamObserver<CompleteMissionResponse> observer) {
+        replies.write(request, observer, MissionProtos::toRequest, missions::complete, MissionProtos::toCompleteResponse);
+    }
+
+    @Override
+    public void failMission(FailMissionRequest request, StreamObserver<FailMissionResponse> observer) {
+        replies.write(request, observer, MissionProtos::toRequest, missions::fail, MissionProtos::toFailResponse);
+    }
+
+    @Override
+    public void cancelMission(CancelMissionRequest request, StreamObserver<CancelMissionResponse> observer) {
+        replies.write(request, observer, MissionProtos::toRequest, missions::cancel, MissionProtos::toCancelResponse);
+    }
+
+    @Override
+    public void runMission(RunMissionRequest request, StreamObserver<RunMissionResponse> observer) {
+        replies.write(request, observer, MissionProtos::toRequest, missions::run, MissionProtos::toRunResponse);
+    }
+}

@@ -1,0 +1,38 @@
+package dev.sortie.mission.domain;
+
+import com.knuddels.jtokkit.Encodings;
+import com.knuddels.jtokkit.api.Encoding;
+import com.knuddels.jtokkit.api.EncodingType;
+
+/**
+ * Content for an asset, measured. Measuring a mebibyte takes a while, so it is done before a transaction begins.
+ *
+ * @param json any JSON value as text
+ * @param summary its beginning, to show in its place
+ * @param tokenCount its length in tokens of the o200k_base encoding: of its text, or of its JSON where it is not text
+ */
+public record AssetContent(String json, String summary, long tokenCount) {
+    private static final int SUMMARY_CHARACTERS = 500;
+
+    private static final class Holder {
+        static final Encoding ENCODING = Encodings.newLazyEncodingRegistry().getEncoding(EncodingType.O200K_BASE);
+    }
+
+    /**
+     * Measures content.
+     *
+     * @param json any JSON value as text
+     * @param text the string itself where the value is one, else the same as {@code json}
+     */
+    public static AssetContent of(String json, String text) {
+        // "Ordinary": text that looks like a control token of a model is text like any other.
+        return new AssetContent(json, beginning(text), Holder.ENCODING.countTokensOrdinary(text));
+    }
+
+    private static String beginning(String text) {
+        if (text.codePointCount(0, text.length()) <= SUMMARY_CHARACTERS) {
+            return text;
+        }
+        return text.substring(0, text.offsetByCodePoints(0, SUMMARY_CHARACTERS - 1)) + "…";
+    }
+}

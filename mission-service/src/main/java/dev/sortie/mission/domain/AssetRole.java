@@ -1,0 +1,8 @@
+package dev.sortie.mission.domain;
+
+/** What an asset is to its scope. */
+public enum AssetRole {
+    INPUT,
+    OUTPUT,
+    INTERMEDIATE
+}

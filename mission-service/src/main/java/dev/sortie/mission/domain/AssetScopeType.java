@@ -1,0 +1,7 @@
+package dev.sortie.mission.domain;
+
+/** What an asset can belong to. */
+public enum AssetScopeType {
+    MISSION,
+    HOP
+}

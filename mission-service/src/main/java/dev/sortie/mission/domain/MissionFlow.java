@@ -1,0 +1,223 @@
+package dev.sortie.mission.domain;
+
+import dev.sortie.mission.store.HopStore;
+import dev.sortie.mission.store.MissionStore;
+import dev.sortie.mission.v1.ErrorReason;
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.sql.Change;
+import dev.sortie.runtime.sql.Tx;
+import java.util.Optional;
+import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * How a mission and its hops move together. For callers who are sure of their right to do it: the operations of
+ * {@link Missions} and {@link Hops}, and what runs by itself.
+ *
+ * <p>Whoever changes a mission or anything in it holds the lock of the mission's row first, then those of hops, steps
+ * and assets, in that order. So the moves of one mission happen one after the other, and nobody waits in a circle.
+ */
+public final class MissionFlow {
+    private static final Logger LOG = LoggerFactory.getLogger(MissionFlow.class);
+
+    private final MissionStore missions;
+    private final HopStore hops;
+
+    public MissionFlow(MissionStore missions, HopStore hops) {
+        this.missions = missions;
+        this.hops = hops;
+    }
+
+    /** Holds a mission until the end of the transaction. Refuses when it does not exist or is hidden. */
+    public Mission lock(Tx tx, UUID missionId) {
+        return missions.lock(tx, missionId)
+                .filter(mission -> !mission.isDeleted())
+                .orElseThrow(() -> Refusals.notFound("mission", missionId));
+    }
+
+    /** Holds a hop and its mission. Refuses when the hop does not exist or its mission is hidden. */
+    public LockedHop lockHop(Tx tx, UUID hopId) {
+        var mission = hops.missionOf(tx, hopId)
+                .flatMap(missionId -> missions.lock(tx, missionId))
+                .filter(found -> !found.isDeleted())
+                .orElseThrow(() -> Refusals.notFound("hop", hopId));
+        // Asked anew under the mission's lock: it may have been deleted meanwhile.
+        var hop = hops.lock(tx, hopId).orElseThrow(() -> Refusals.notFound("hop", hopId));
+        return new LockedHop(mission, hop);
+    }
+
+    /** The first hop of a mission that is pending. */
+    public Optional<Hop> firstPending(Tx tx, UUID missionId) {
+        return hops.list(tx, missionId, HopStatus.PENDING, -1, 1).stream().findFirst();
+    }
+
+    /**
+     * Starts a hop, and with it the mission.
+     *
+     * @param running whether its steps follow one another by themselves
+     */
+    public LockedHop start(Tx tx, LockedHop locked, boolean running) {
+        var hop = locked.hop();
+        var mission = locked.mission();
+        checkMove(hop, HopMove.START);
+        if (!MissionMove.START_HOP.isAllowed(mission.status(), false)) {
+            throw moveNotAllowed(mission, MissionMove.START_HOP);
+        }
+        var active = mission.currentHopId();
+        if (active != null) {
+            throw Failure.failedPrecondition(
+                            ErrorReason.ERROR_REASON_HOP_ALREADY_ACTIVE,
+                            "mission %s has an active hop, %s; complete, fail or cancel it first",
+                            mission.id(),
+                            active)
+                    .with("mission_id", mission.id())
+                    .with("active_hop_id", active)
+                    .exception();
+        }
+        firstPending(tx, mission.id())
+                .filter(first -> first.sequenceOrder() < hop.sequenceOrder())
+                .ifPresent(first -> {
+                    throw Refusals.outOfOrder(
+                            "hop", hop.id(), first.id(), first.status().name());
+                });
+        var started = update(
+                tx,
+                hop.withState(HopStatus.ACTIVE, running, "").withTimes(tx.now(), null));
+        return new LockedHop(
+                update(
+                        tx,
+                        mission.withState(
+                                MissionStatus.ACTIVE, hop.id(), mission.running(), mission.statusReason())),
+                started);
+    }
+
+    /**
+     * Completes a hop whose steps are done. The mission goes to QA if the hop is final, which ends its run; otherwise
+     * to READY_TO_DESIGN, and a run of it goes on.
+     */
+    public LockedHop complete(Tx tx, LockedHop locked) {
+        var hop = locked.hop();
+        var mission = locked.mission();
+        checkMove(hop, HopMove.COMPLETE);
+        var completed = update(
+                tx,
+                hop.resolved()
+                        .withState(HopStatus.COMPLETED, false, "")
+                        .withTimes(hop.startedAt(), tx.now()));
+        boolean isFinal = hop.fields().isFinal();
+        var move = isFinal ? MissionMove.END_FINAL_HOP : MissionMove.END_HOP;
+        var next = mission.withState(move.target(), null, mission.running() && !isFinal, mission.statusReason());
+        return new LockedHop(
+                update(tx, isFinal ? next.withTimes(tx.now(), null, null, null) : next), completed);
+    }
+
+    /** Ends a hop without success. If it was active, the mission goes to READY_TO_DESIGN and its run ends. */
+    LockedHop end(Tx tx, LockedHop locked, HopMove move, String reason) {
+        var hop = locked.hop();
+        var mission = locked.mission();
+        checkMove(hop, move);
+        boolean wasActive = hop.status() == HopStatus.ACTIVE;
+        var ended = update(
+                tx,
+                hop.withState(move.target(), false, reason.isEmpty() ? hop.errorMessage() : reason)
+                        .withTimes(hop.startedAt(), tx.now()));
+        return new LockedHop(
+                wasActive
+                        ? update(
+                                tx,
+                                mission.withState(
+                                        MissionMove.END_HOP.target(), null, false, mission.statusReason()))
+                        : mission,
+                ended);
+    }
+
+    /** Begins or ends the run of a mission. Changes nothing where it is so already. */
+    public Mission setRunning(Tx tx, Mission mission, boolean running) {
+        return mission.running() == running
+                ? mission
+                : update(
+                        tx,
+                        mission.withState(
+                                mission.status(), mission.currentHopId(), running, mission.statusReason()));
+    }
+
+    /**
+     * Begins or ends the run of an active hop. Changes nothing where it is so already.
+     *
+     * @param errorMessage what ended the run; empty when it begins
+     */
+    public Hop setRunning(Tx tx, Hop hop, boolean running, String errorMessage) {
+        return hop.running() == running && hop.errorMessage().equals(errorMessage)
+                ? hop
+                : update(tx, hop.withState(hop.status(), running, errorMessage));
+    }
+
+    Mission update(Tx tx, Mission mission) {
+        var updated = missions.updateState(tx, mission);
+        noteChange(tx, updated);
+        LOG.atDebug()
+                .addKeyValue("mission_id", updated.id())
+                .addKeyValue("status", updated.status())
+                .addKeyValue("running", updated.running())
+                .log("mission moves");
+        return updated;
+    }
+
+    Hop update(Tx tx, Hop hop) {
+        var updated = hops.updateState(tx, hop);
+        noteChange(tx, updated);
+        LOG.atDebug()
+                .addKeyValue("mission_id", updated.missionId())
+                .addKeyValue("hop_id", updated.id())
+                .addKeyValue("status", updated.status())
+                .addKeyValue("running", updated.running())
+                .log("hop moves");
+        return updated;
+    }
+
+    static void checkMove(Mission mission, MissionMove move) {
+        if (!mission.allows(move)) {
+            throw moveNotAllowed(mission, move);
+        }
+    }
+
+    static void checkMove(Hop hop, HopMove move) {
+        if (!move.isAllowed(hop.status())) {
+            throw Refusals.moveNotAllowed(
+                    "hop", hop.id(), hop.status(), move, HopMove.allowedTo(hop.status()));
+        }
+    }
+
+    static void noteChange(Tx tx, Mission mission) {
+        tx.change(describe(Change.updated("mission", mission.id(), mission.version()), mission));
+    }
+
+    static void noteChange(Tx tx, Hop hop) {
+        tx.change(describe(Change.updated("hop", hop.id(), hop.version()), hop));
+    }
+
+    static Change describe(Change change, Mission mission) {
+        var described = change.with("status", mission.status())
+                .with("user_id", mission.userId())
+                .with("running", mission.running())
+                .with("deleted", mission.isDeleted());
+        var current = mission.currentHopId();
+        return current == null ? described : described.with("current_hop_id", current);
+    }
+
+    static Change describe(Change change, Hop hop) {
+        return change.with("status", hop.status())
+                .with("mission_id", hop.missionId())
+                .with("running", hop.running());
+    }
+
+    private static RuntimeException moveNotAllowed(Mission mission, MissionMove move) {
+        return Refusals.moveNotAllowed(
+                "mission",
+                mission.id(),
+                mission.status(),
+                move,
+                MissionMove.allowedTo(mission.status(), mission.currentHopId() != null));
+    }
+}

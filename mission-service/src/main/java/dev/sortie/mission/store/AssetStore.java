@@ -1,0 +1,345 @@
+package dev.sortie.mission.store;
+
+import dev.sortie.mission.domain.Asset;
+import dev.sortie.mission.domain.AssetContent;
+import dev.sortie.mission.domain.AssetRole;
+import dev.sortie.mission.domain.AssetScopeType;
+import dev.sortie.mission.domain.AssetStatus;
+import dev.sortie.mission.domain.Refusals;
+import dev.sortie.runtime.paging.Keyset;
+import dev.sortie.runtime.sql.ConstraintViolation;
+import dev.sortie.runtime.sql.Queries;
+import dev.sortie.runtime.sql.Rows;
+import dev.sortie.runtime.sql.Tx;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import io.vertx.sqlclient.Row;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** The assets table. Content is read only where it is asked for: it may be a mebibyte. */
+public final class AssetStore {
+    private static final String HEAD =
+            """
+            asset_id, user_id, scope_type, scope_id, mission_id, name, description, type, subtype, role, status,
+            content_summary, asset_metadata::text AS asset_metadata, created_at, updated_at, version
+            """;
+    private static final String WHOLE = "content::text AS content, " + HEAD;
+    private static final String INSERT =
+            """
+            INSERT INTO assets (asset_id, user_id, scope_type, scope_id, mission_id, name, description, type, subtype, role,
+                                status, content, content_summary, asset_metadata, created_at, updated_at)
+            VALUES ($1::uuid, $2::uuid, $3::text, $4::uuid, $5::uuid, $6::text, $7::text, $8::text, $9::text, $10::text,
+                    $11::text, $12::text::jsonb, $13::text, $14::text::jsonb, $15::timestamptz, $15::timestamptz)
+            RETURNING
+            """
+                    + WHOLE;
+    // An asset goes into hiding with its mission.
+    private static final String FIND =
+            "SELECT " + WHOLE
+                    + """
+                    FROM assets WHERE asset_id = $1::uuid
+                      AND EXISTS (SELECT FROM missions m WHERE m.mission_id = assets.mission_id AND m.deleted_at IS NULL)
+                    """;
+    private static final String LOCK =
+            "SELECT " + HEAD
+                    + """
+                    FROM assets WHERE asset_id = $1::uuid
+                      AND EXISTS (SELECT FROM missions m WHERE m.mission_id = assets.mission_id AND m.deleted_at IS NULL)
+                    FOR NO KEY UPDATE OF assets
+                    """;
+    private static final String FIND_HEADS = "SELECT " + HEAD + "FROM assets WHERE asset_id = ANY($1::uuid[])";
+    private static final String FIND_CONTENTS =
+            "SELECT asset_id, content::text AS content FROM assets WHERE asset_id = ANY($1::uuid[]) AND status = 'READY'";
+    private static final String LIST_OF_MISSION =
+            "SELECT " + HEAD + "FROM assets WHERE mission_id = $1::uuid ORDER BY created_at, asset_id";
+    private static final String UPDATE_FIELDS =
+            """
+            UPDATE assets
+            SET name = $2::text, description = $3::text, type = $4::text, subtype = $5::text, role = $6::text,
+                content_summary = $7::text, asset_metadata = asset_metadata || $8::text::jsonb,
+                updated_at = $9::timestamptz, version = version + 1
+            WHERE asset_id = $1::uuid
+            RETURNING
+            """
+                    + WHOLE;
+    private static final String UPDATE_ALL =
+            """
+            UPDATE assets
+            SET name = $2::text, description = $3::text, type = $4::text, subtype = $5::text, role = $6::text,
+                content_summary = $7::text, asset_metadata = $8::text::jsonb,
+                updated_at = $9::timestamptz, status = $10::text, content = $11::text::jsonb, version = version + 1
+            WHERE asset_id = $1::uuid
+            RETURNING
+            """
+                    + WHOLE;
+    private static final String FILL =
+            """
+            UPDATE assets
+            SET status = 'READY', content = $2::text::jsonb, content_summary = $3::text,
+                asset_metadata = asset_metadata || jsonb_build_object(
+                    'version', (asset_metadata ->> 'version')::int + 1, 'token_count', $4::bigint, 'creator', $5::text),
+                updated_at = $6::timestamptz, version = version + 1
+            WHERE asset_id = $1::uuid
+            RETURNING
+            """
+                    + HEAD;
+    // Locks in the order of the ids, so that two transactions never wait for each other.
+    private static final String MARK_FAILED =
+            """
+            UPDATE assets
+            SET status = 'ERROR', updated_at = $2::timestamptz, version = version + 1
+            WHERE asset_id IN (
+                SELECT asset_id FROM assets WHERE asset_id = ANY($1::uuid[]) ORDER BY asset_id FOR NO KEY UPDATE)
+            RETURNING
+            """
+                    + HEAD;
+    private static final String DELETE = "DELETE FROM assets WHERE asset_id = $1::uuid";
+    private static final String DELETE_OF_HOP = "DELETE FROM assets WHERE hop_id = $2::uuid AND mission_id = $1::uuid RETURNING " + HEAD;
+    private static final String DELETE_OF_MISSION = "DELETE FROM assets WHERE mission_id = $1::uuid RETURNING " + HEAD;
+
+    /**
+     * Which assets a list shows, by creation and id.
+     *
+     * @param role only those in it, where given
+     * @param status only those in it, where given
+     */
+    public record Filter(
+            AssetScopeType scopeType, UUID scopeId, @Nullable AssetRole role, @Nullable AssetStatus status) {}
+
+    /**
+     * Creates an asset. Refuses when the scope has gone meanwhile.
+     *
+     * @param content null for none
+     */
+    public Asset insert(
+            Tx tx,
+            UUID id,
+            UUID userId,
+            AssetScopeType scopeType,
+            UUID scopeId,
+            UUID missionId,
+            Asset.Fields fields,
+            @Nullable AssetContent content) {
+        try {
+            return tx.find(
+                            INSERT,
+                            AssetStore::toAsset,
+                            id,
+                            userId,
+                            scopeType,
+                            scopeId,
+                            missionId,
+                            fields.name(),
+                            fields.description(),
+                            fields.type(),
+                            fields.subtype(),
+                            fields.role(),
+                            content == null ? AssetStatus.PENDING : AssetStatus.READY,
+                            content == null ? null : content.json(),
+                            fields.summary(),
+                            metadata(fields, content == null ? 0 : 1, content == null ? 0 : content.tokenCount()),
+                            tx.now())
+                    .orElseThrow();
+        } catch (ConstraintViolation broken) {
+            if (broken.isOf("assets_mission_fkey") || broken.isOf("assets_hop_fkey")) {
+                throw Refusals.scopeNotFound(scopeType, scopeId);
+            }
+            throw broken;
+        }
+    }
+
+    /** An asset with its content, unless its mission is hidden. */
+    public Optional<Asset> find(Queries queries, UUID id) {
+        return queries.find(FIND, AssetStore::toAsset, id);
+    }
+
+    /** An asset without its content, unless its mission is hidden; held until the end of the transaction. */
+    public Optional<Asset> lock(Tx tx, UUID id) {
+        return tx.find(LOCK, AssetStore::toHead, id);
+    }
+
+    /** Those of the assets that exist, without their content. */
+    public List<Asset> findHeads(Queries queries, Collection<UUID> ids) {
+        return queries.list(FIND_HEADS, AssetStore::toHead, (Object) ids.toArray(new UUID[0]));
+    }
+
+    /** The contents, as JSON text, of those of the assets that are READY. */
+    public Map<UUID, String> findContents(Queries queries, Collection<UUID> ids) {
+        var contents = new TreeMap<UUID, String>();
+        queries.list(
+                        FIND_CONTENTS,
+                        row -> Map.entry(row.getUUID("asset_id"), row.getString("content")),
+                        (Object) ids.toArray(new UUID[0]))
+                .forEach(entry -> contents.put(entry.getKey(), entry.getValue()));
+        return contents;
+    }
+
+    /**
+     * A page of a scope's assets, without their content.
+     *
+     * @param after time of creation and id of the last one of the page before, where there is one
+     */
+    public List<Asset> list(Queries queries, Filter filter, @Nullable Keyset after, int limit) {
+        return queries.list(
+                listSql(filter, after != null),
+                AssetStore::toHead,
+                filter.scopeType(),
+                filter.scopeId(),
+                limit,
+                after == null ? null : after.instant(0),
+                after == null ? null : after.uuid(1),
+                filter.role(),
+                filter.status());
+    }
+
+    /** All assets of a mission and its hops by creation, without their content. */
+    public List<Asset> listOfMission(Queries queries, UUID missionId) {
+        return queries.list(LIST_OF_MISSION, AssetStore::toHead, missionId);
+    }
+
+    /** Writes what callers set, and leaves the content as it is. */
+    public Asset updateFields(Tx tx, UUID id, Asset.Fields fields) {
+        return tx.find(
+                        UPDATE_FIELDS,
+                        AssetStore::toAsset,
+                        id,
+                        fields.name(),
+                        fields.description(),
+                        fields.type(),
+                        fields.subtype(),
+                        fields.role(),
+                        fields.summary(),
+                        callersMetadata(fields).encode(),
+                        tx.now())
+                .orElseThrow();
+    }
+
+    /**
+     * Writes what callers set, the content included.
+     *
+     * @param content null to have none from now on
+     * @param contentVersion the version of the content
+     */
+    public Asset updateAll(
+            Tx tx, UUID id, Asset.Fields fields, @Nullable AssetContent content, int contentVersion) {
+        return tx.find(
+                        UPDATE_ALL,
+                        AssetStore::toAsset,
+                        id,
+                        fields.name(),
+                        fields.description(),
+                        fields.type(),
+                        fields.subtype(),
+                        fields.role(),
+                        fields.summary(),
+                        metadata(fields, contentVersion, content == null ? 0 : content.tokenCount()),
+                        tx.now(),
+                        content == null ? AssetStatus.PENDING : AssetStatus.READY,
+                        content == null ? null : content.json())
+                .orElseThrow();
+    }
+
+    /** Writes new content; empty when the asset is gone. */
+    public Optional<Asset> fill(Tx tx, UUID id, AssetContent content, String creator) {
+        return tx.find(
+                FILL,
+                AssetStore::toHead,
+                id,
+                content.json(),
+                content.summary(),
+                content.tokenCount(),
+                creator,
+                tx.now());
+    }
+
+    /** Marks assets as ERROR; tells which. */
+    public List<Asset> markFailed(Tx tx, Collection<UUID> ids) {
+        return tx.list(MARK_FAILED, AssetStore::toHead, ids.toArray(new UUID[0]), tx.now());
+    }
+
+    public void delete(Tx tx, UUID id) {
+        tx.send(DELETE, id);
+    }
+
+    /** Deletes the assets in a hop's scope; tells which. */
+    public List<Asset> deleteOfHop(Tx tx, UUID missionId, UUID hopId) {
+        return tx.list(DELETE_OF_HOP, AssetStore::toHead, missionId, hopId);
+    }
+
+    /** Deletes the assets of a mission and its hops; tells which. */
+    public List<Asset> deleteOfMission(Tx tx, UUID missionId) {
+        return tx.list(DELETE_OF_MISSION, AssetStore::toHead, missionId);
+    }
+
+    // One text per combination of filters: each has a plan of its own.
+    private static String listSql(Filter filter, boolean after) {
+        return "SELECT " + HEAD + "FROM assets WHERE scope_type = $1::text AND scope_id = $2::uuid"
+                + (filter.role() == null ? " AND $6::text IS NULL" : " AND role = $6::text")
+                + (filter.status() == null ? " AND $7::text IS NULL" : " AND status = $7::text")
+                + (after
+                        ? " AND (created_at, asset_id) > ($4::timestamptz, $5::uuid)"
+                        : " AND $4::timestamptz IS NULL AND $5::uuid IS NULL")
+                + " ORDER BY created_at, asset_id LIMIT $3::int";
+    }
+
+    private static JsonObject callersMetadata(Asset.Fields fields) {
+        return new JsonObject()
+                .put("creator", fields.creator())
+                .put("tags", new JsonArray(fields.tags()))
+                .put("agent_associations", new JsonArray(fields.agentAssociations()));
+    }
+
+    private static String metadata(Asset.Fields fields, int contentVersion, long tokenCount) {
+        return callersMetadata(fields)
+                .put("version", contentVersion)
+                .put("token_count", tokenCount)
+                .encode();
+    }
+
+    private static Asset toAsset(Row row) {
+        return toAsset(row, row.getString("content"));
+    }
+
+    private static Asset toHead(Row row) {
+        return toAsset(row, null);
+    }
+
+    private static Asset toAsset(Row row, @Nullable String content) {
+        var metadata = new JsonObject(row.getString("asset_metadata"));
+        return new Asset(
+                row.getUUID("asset_id"),
+                row.getUUID("user_id"),
+                Rows.value(row, "scope_type", AssetScopeType.class),
+                row.getUUID("scope_id"),
+                row.getUUID("mission_id"),
+                new Asset.Fields(
+                        row.getString("name"),
+                        row.getString("description"),
+                        row.getString("type"),
+                        row.getString("subtype"),
+                        Rows.value(row, "role", AssetRole.class),
+                        row.getString("content_summary"),
+                        metadata.getString("creator", ""),
+                        strings(metadata, "tags"),
+                        strings(metadata, "agent_associations")),
+                Rows.value(row, "status", AssetStatus.class),
+                content,
+                metadata.getInteger("version", 0),
+                metadata.getLong("token_count", 0L),
+                Rows.instant(row, "created_at"),
+                Rows.instant(row, "updated_at"),
+                row.getLong("version"));
+    }
+
+    private static List<String> strings(JsonObject metadata, String name) {
+        return metadata.getJsonArray(name, new JsonArray()).stream()
+                .map(String.class::cast)
+                .toList();
+    }
+}

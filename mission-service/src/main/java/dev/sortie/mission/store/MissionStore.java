@@ -1,0 +1,241 @@
+package dev.sortie.mission.store;
+
+import dev.sortie.mission.domain.Mission;
+import dev.sortie.mission.domain.MissionStatus;
+import dev.sortie.mission.domain.Refusals;
+import dev.sortie.runtime.paging.Keyset;
+import dev.sortie.runtime.sql.ConstraintViolation;
+import dev.sortie.runtime.sql.Queries;
+import dev.sortie.runtime.sql.Rows;
+import dev.sortie.runtime.sql.Tx;
+import io.vertx.core.json.JsonArray;
+import io.vertx.sqlclient.Row;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** The missions table. */
+public final class MissionStore {
+    private static final String COLUMNS =
+            """
+            mission_id, user_id, name, description, goal, status, success_criteria::text AS success_criteria,
+            metadata::text AS metadata, current_hop_id, client, budget_amount, budget_currency, deadline, assigned_to,
+            github_url, running, status_reason, qa_at, completed_at, deleted_at, purge_at, created_at, updated_at, version
+            """;
+    private static final String INSERT =
+            """
+            INSERT INTO missions (mission_id, user_id, name, description, goal, status, success_criteria, metadata, client,
+                                  budget_amount, budget_currency, deadline, assigned_to, github_url,
+                                  created_at, updated_at)
+            VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text::jsonb, $8::text::jsonb,
+                    $9::text, $10::bigint, $11::text, $12::timestamptz, $13::text, $14::text,
+                    $15::timestamptz, $15::timestamptz)
+            RETURNING
+            """
+                    + COLUMNS;
+    private static final String FIND = "SELECT " + COLUMNS + "FROM missions WHERE mission_id = $1::uuid";
+    private static final String IS_VISIBLE =
+            "SELECT 1 FROM missions WHERE mission_id = $1::uuid AND deleted_at IS NULL";
+    // Weak enough to let others add rows that refer to the mission while its own row is held.
+    private static final String LOCK = FIND + " FOR NO KEY UPDATE";
+    private static final String LOCK_FOR_DELETE = FIND + " FOR UPDATE";
+    private static final String LOCK_EXPIRED =
+            "SELECT " + COLUMNS
+                    + """
+                    FROM missions WHERE purge_at <= $1::timestamptz
+                    ORDER BY purge_at LIMIT 1 FOR UPDATE SKIP LOCKED
+                    """;
+    private static final String UPDATE_FIELDS =
+            """
+            UPDATE missions
+            SET name = $2::text, description = $3::text, goal = $4::text, success_criteria = $5::text::jsonb,
+                metadata = $6::text::jsonb, client = $7::text, budget_amount = $8::bigint, budget_currency = $9::text,
+                deadline = $10::timestamptz, assigned_to = $11::text, github_url = $12::text,
+                updated_at = $13::timestamptz, version = version + 1
+            WHERE mission_id = $1::uuid
+            RETURNING
+            """
+                    + COLUMNS;
+    private static final String UPDATE_STATE =
+            """
+            UPDATE missions
+            SET status = $2::text, current_hop_id = $3::uuid, running = $4::boolean, status_reason = $5::text,
+                qa_at = $6::timestamptz, completed_at = $7::timestamptz, deleted_at = $8::timestamptz,
+                purge_at = $9::timestamptz, updated_at = $10::timestamptz, version = version + 1
+            WHERE mission_id = $1::uuid
+            RETURNING
+            """
+                    + COLUMNS;
+    private static final String DELETE = "DELETE FROM missions WHERE mission_id = $1::uuid";
+
+    /**
+     * Which missions a list shows. Newest first, by creation and id.
+     *
+     * @param userId only this owner's, where given
+     * @param status only those in it, where given
+     * @param showDeleted the hidden ones too
+     */
+    public record Filter(@Nullable UUID userId, @Nullable MissionStatus status, boolean showDeleted) {}
+
+    /** Creates a mission in status PENDING. Refuses for an owner who does not exist. */
+    public Mission insert(Tx tx, UUID id, UUID userId, Mission.Fields fields) {
+        try {
+            return tx.find(
+                            INSERT,
+                            MissionStore::toMission,
+                            id,
+                            userId,
+                            fields.name(),
+                            fields.description(),
+                            fields.goal(),
+                            MissionStatus.PENDING,
+                            array(fields.successCriteria()),
+                            fields.metadata(),
+                            fields.client(),
+                            fields.budgetAmount(),
+                            fields.budgetCurrency(),
+                            fields.deadline(),
+                            fields.assignedTo(),
+                            fields.githubUrl(),
+                            tx.now())
+                    .orElseThrow();
+        } catch (ConstraintViolation broken) {
+            if (broken.isOf("missions_user_fkey")) {
+                throw Refusals.referenceNotFound("mission.user_id", "user", userId);
+            }
+            throw broken;
+        }
+    }
+
+    /** A mission, hidden or not. */
+    public Optional<Mission> find(Queries queries, UUID id) {
+        return queries.find(FIND, MissionStore::toMission, id);
+    }
+
+    /** Whether a mission exists and is not hidden. */
+    public boolean isVisible(Queries queries, UUID id) {
+        return queries.find(IS_VISIBLE, row -> true, id).isPresent();
+    }
+
+    /** A mission, hidden or not, held until the end of the transaction. */
+    public Optional<Mission> lock(Tx tx, UUID id) {
+        return tx.find(LOCK, MissionStore::toMission, id);
+    }
+
+    /** A mission that is to be deleted, hidden or not. */
+    public Optional<Mission> lockForDelete(Tx tx, UUID id) {
+        return tx.find(LOCK_FOR_DELETE, MissionStore::toMission, id);
+    }
+
+    /** A hidden mission whose time is over and that nobody else is purging. */
+    public Optional<Mission> lockExpired(Tx tx) {
+        return tx.find(LOCK_EXPIRED, MissionStore::toMission, tx.now());
+    }
+
+    /**
+     * A page of missions.
+     *
+     * @param after time of creation and id of the last one of the page before, where there is one
+     */
+    public List<Mission> list(Queries queries, Filter filter, @Nullable Keyset after, int limit) {
+        return queries.list(
+                listSql(filter, after != null),
+                MissionStore::toMission,
+                limit,
+                after == null ? null : after.instant(0),
+                after == null ? null : after.uuid(1),
+                filter.userId(),
+                filter.status());
+    }
+
+    /** Writes what callers set. The mission is locked. */
+    public Mission updateFields(Tx tx, UUID id, Mission.Fields fields) {
+        return tx.find(
+                        UPDATE_FIELDS,
+                        MissionStore::toMission,
+                        id,
+                        fields.name(),
+                        fields.description(),
+                        fields.goal(),
+                        array(fields.successCriteria()),
+                        fields.metadata(),
+                        fields.client(),
+                        fields.budgetAmount(),
+                        fields.budgetCurrency(),
+                        fields.deadline(),
+                        fields.assignedTo(),
+                        fields.githubUrl(),
+                        tx.now())
+                .orElseThrow();
+    }
+
+    /** Writes what moves change. The mission is locked. */
+    public Mission updateState(Tx tx, Mission mission) {
+        return tx.find(
+                        UPDATE_STATE,
+                        MissionStore::toMission,
+                        mission.id(),
+                        mission.status(),
+                        mission.currentHopId(),
+                        mission.running(),
+                        mission.statusReason(),
+                        mission.qaAt(),
+                        mission.completedAt(),
+                        mission.deletedAt(),
+                        mission.purgeAt(),
+                        tx.now())
+                .orElseThrow();
+    }
+
+    /** Deletes a mission for good; hops and assets that are still there go with it. */
+    public void delete(Tx tx, UUID id) {
+        tx.send(DELETE, id);
+    }
+
+    // One text per combination of filters: each has a plan of its own, with the index that serves it.
+    private static String listSql(Filter filter, boolean after) {
+        return "SELECT " + COLUMNS + "FROM missions WHERE true"
+                + (filter.userId() == null ? " AND $4::uuid IS NULL" : " AND user_id = $4::uuid")
+                + (filter.status() == null ? " AND $5::text IS NULL" : " AND status = $5::text")
+                + (filter.showDeleted() ? "" : " AND deleted_at IS NULL")
+                + (after
+                        ? " AND (created_at, mission_id) < ($2::timestamptz, $3::uuid)"
+                        : " AND $2::timestamptz IS NULL AND $3::uuid IS NULL")
+                + " ORDER BY created_at DESC, mission_id DESC LIMIT $1::int";
+    }
+
+    private static String array(List<String> values) {
+        return new JsonArray(List.copyOf(values)).encode();
+    }
+
+    private static Mission toMission(Row row) {
+        return new Mission(
+                row.getUUID("mission_id"),
+                row.getUUID("user_id"),
+                new Mission.Fields(
+                        row.getString("name"),
+                        row.getString("description"),
+                        row.getString("goal"),
+                        new JsonArray(row.getString("success_criteria"))
+                                .stream().map(String.class::cast).toList(),
+                        row.getString("metadata"),
+                        row.getString("client"),
+                        row.getLong("budget_amount"),
+                        row.getString("budget_currency"),
+                        Rows.nullableInstant(row, "deadline"),
+                        row.getString("assigned_to"),
+                        row.getString("github_url")),
+                Rows.value(row, "status", MissionStatus.class),
+                row.getUUID("current_hop_id"),
+                row.getBoolean("running"),
+                row.getString("status_reason"),
+                Rows.nullableInstant(row, "qa_at"),
+                Rows.nullableInstant(row, "completed_at"),
+                Rows.nullableInstant(row, "deleted_at"),
+                Rows.nullableInstant(row, "purge_at"),
+                Rows.instant(row, "created_at"),
+                Rows.instant(row, "updated_at"),
+                row.getLong("version"));
+    }
+}
