@@ -49,9 +49,11 @@ final class ObservationInterceptor implements ServerInterceptor {
         var context = Context.current().withValue(CallContext.KEY, state);
         var observed = new ObservedCall<>(call, state);
         var previous = context.attach();
+        logFields(state);
         try {
             return new ObservedListener<>(next.startCall(observed, headers), observed, context);
         } finally {
+            MDC.clear();
             context.detach(previous);
         }
     }

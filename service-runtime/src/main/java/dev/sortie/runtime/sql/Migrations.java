@@ -9,6 +9,7 @@ import java.sql.SQLException;
 import java.util.Map;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.configuration.FluentConfiguration;
+import org.flywaydb.database.postgresql.PostgreSQLConfigurationExtension;
 
 /**
  * Brings a database up to the schema of a service: first the tables of the runtime, then the service's own, each with a
@@ -57,7 +58,6 @@ public record Migrations(String location) {
     private static Flyway flyway(String url, String location, String history, String runtimeRole) {
         var user = userInfo(url);
         FluentConfiguration configuration = Flyway.configure()
-                .configuration(Map.of("flyway.postgresql.transactional.lock", "false")) // else CONCURRENTLY hangs
                 .dataSource(jdbcUrl(url), user[0], user.length > 1 ? user[1] : null)
                 .locations("classpath:" + location)
                 .table(history)
@@ -68,6 +68,8 @@ public record Migrations(String location) {
                 .createSchemas(false)
                 .loggers("slf4j")
                 .connectRetries(10);
+        var postgresql = configuration.getConfigurationExtension(PostgreSQLConfigurationExtension.class);
+        postgresql.setTransactionalLock(false); // else CREATE INDEX CONCURRENTLY waits for Flyway's own transaction
         return configuration.load();
     }
 

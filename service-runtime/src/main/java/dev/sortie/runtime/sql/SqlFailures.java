@@ -53,7 +53,13 @@ public final class SqlFailures {
         return origin instanceof ClosedConnectionException
                 || origin instanceof IOException
                 || (origin instanceof PgException answer && answer.getSqlState().startsWith("57P"))
-                || (origin instanceof VertxException vertx && "Connection was closed".equals(vertx.getMessage()));
+                || (origin instanceof VertxException vertx && isClosed(vertx.getMessage()));
+    }
+
+    /** The client has no types for these. */
+    private static boolean isClosed(@Nullable String message) {
+        return message != null
+                && (message.startsWith("Connection is not active") || message.equals("Connection was closed"));
     }
 
     /** A broken constraint as its own type, so that stores need not know the client's. */
