@@ -1,0 +1,5 @@
+/** The SQL of this service. */
+@NullMarked
+package dev.sortie.knowledge.store;
+
+import org.jspecify.annotations.NullMarked;
