@@ -6,7 +6,9 @@ SET lock_timeout = '5s';
 SET statement_timeout = '30s';
 
 -- The one feed of everything that changes. Read in (xid, seq) order below pg_snapshot_xmin(pg_current_snapshot()), so
--- that nothing in flight is ever passed over. Trimmed from its start.
+-- that nothing in flight is ever passed over. Trimmed from its start. xid is the writing transaction's, or that of the
+-- newest transaction that had ended when the row was written: later transactions on a resource stand later. Rows are
+-- written by the runtime, in a statement of their own at the end of the transaction.
 CREATE TABLE change_log (
     xid           xid8        NOT NULL DEFAULT pg_current_xact_id(),
     seq           bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,

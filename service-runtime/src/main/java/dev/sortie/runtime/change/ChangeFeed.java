@@ -94,7 +94,10 @@ public final class ChangeFeed implements AutoCloseable {
      */
     public record Batch(List<LoggedChange> changes, Cursor cursor) {}
 
-    /** The end of the log: a watch from here sees what is committed from now on. Waits for the database. */
+    /**
+     * The present: a watch from here sees what is committed from now on, and perhaps what was committed just before,
+     * while an older transaction was still under way. Waits for the database.
+     */
     public Cursor now() {
         var slice = log.read(new Position(-1L, Long.MAX_VALUE), 1);
         return new Cursor(slice.epoch(), slice.horizon());

@@ -25,9 +25,16 @@ import org.slf4j.LoggerFactory;
  * with the commit, in the same round trip. Belongs to one thread and ends with the work it was given to.
  */
 public final class Tx implements Queries {
+    // A transaction may change a resource after one with a later id did and committed. The log is read in the order of
+    // (xid, seq), so the row takes the place of the newest transaction that has ended by now, when that is later than
+    // its own: whatever this transaction saw then stands before it. It is never earlier than its own, which is what
+    // keeps it from being read past before it is committed. seq is given while the rows of the resources are locked.
     private static final String LOG_CHANGES = """
-            INSERT INTO change_log (resource_type, resource_id, kind, version, actor, attributes, change_time)
-            SELECT c.resource_type, c.resource_id, c.kind, c.version, $6::text, c.attributes::jsonb, $7::timestamptz
+            INSERT INTO change_log (xid, resource_type, resource_id, kind, version, actor, attributes, change_time)
+            SELECT greatest(
+                       pg_current_xact_id(),
+                       (pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1)::text::xid8),
+                   c.resource_type, c.resource_id, c.kind, c.version, $6::text, c.attributes::jsonb, $7::timestamptz
             FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::text[])
                  WITH ORDINALITY AS c (resource_type, resource_id, kind, version, attributes, position)
             ORDER BY c.position
