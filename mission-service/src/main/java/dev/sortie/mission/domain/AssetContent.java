@@ -1,9 +1,5 @@
 package dev.sortie.mission.domain;
 
-import com.knuddels.jtokkit.Encodings;
-import com.knuddels.jtokkit.api.Encoding;
-import com.knuddels.jtokkit.api.EncodingType;
-
 /**
  * Content for an asset, measured. Measuring a mebibyte takes a while, so it is done before a transaction begins.
  *
@@ -14,10 +10,6 @@ import com.knuddels.jtokkit.api.EncodingType;
 public record AssetContent(String json, String summary, long tokenCount) {
     private static final int SUMMARY_CHARACTERS = 500;
 
-    private static final class Holder {
-        static final Encoding ENCODING = Encodings.newLazyEncodingRegistry().getEncoding(EncodingType.O200K_BASE);
-    }
-
     /**
      * Measures content.
      *
@@ -25,8 +17,7 @@ public record AssetContent(String json, String summary, long tokenCount) {
      * @param text the string itself where the value is one, else the same as {@code json}
      */
     public static AssetContent of(String json, String text) {
-        // "Ordinary": text that looks like a control token of a model is text like any other.
-        return new AssetContent(json, beginning(text), Holder.ENCODING.countTokensOrdinary(text));
+        return new AssetContent(json, beginning(text), TokenCounter.count(text));
     }
 
     private static String beginning(String text) {
