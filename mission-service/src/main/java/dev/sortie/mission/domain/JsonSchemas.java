@@ -11,6 +11,7 @@ import com.networknt.schema.path.PathType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -44,9 +45,11 @@ public final class JsonSchemas {
      * One thing about a value that its schema does not allow.
      *
      * @param path where in the value, as a JSON pointer; empty for the value itself
+     * @param keyword of the schema that does not allow it, such as {@code required}; empty for none
+     * @param property of the value there that is missing or should not be there; empty for none
      * @param message what is wrong there
      */
-    public record Finding(String path, String message) {
+    public record Finding(String path, String keyword, String property, String message) {
         @Override
         public String toString() {
             return path.isEmpty() ? message : path + ": " + message;
@@ -98,9 +101,9 @@ public final class JsonSchemas {
                     .map(JsonSchemas::toFinding)
                     .toList();
         } catch (SchemaException unusable) { // some references are followed only when a value leads to them
-            return List.of(new Finding("", firstLine(unusable)));
+            return List.of(new Finding("", "", "", firstLine(unusable)));
         } catch (StackOverflowError endless) {
-            return List.of(new Finding("", ENDLESS));
+            return List.of(new Finding("", "", "", ENDLESS));
         }
     }
 
@@ -111,7 +114,11 @@ public final class JsonSchemas {
     }
 
     private static Finding toFinding(Error error) {
-        return new Finding(error.getInstanceLocation().toString(), error.getMessage());
+        return new Finding(
+                error.getInstanceLocation().toString(),
+                Objects.requireNonNullElse(error.getKeyword(), ""),
+                Objects.requireNonNullElse(error.getProperty(), ""),
+                error.getMessage());
     }
 
     private static String firstLine(SchemaException unusable) {
