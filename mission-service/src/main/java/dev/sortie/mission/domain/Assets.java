@@ -38,7 +38,10 @@ public final class Assets {
      * @param content null for none
      */
     public record Draft(
-            AssetScopeType scopeType, UUID scopeId, Asset.Fields fields, @Nullable AssetContent content) {}
+            AssetScopeType scopeType,
+            UUID scopeId,
+            Asset.Fields fields,
+            @Nullable AssetContent content) {}
 
     /**
      * An asset that shall change.
@@ -87,11 +90,10 @@ public final class Assets {
 
     /** A page of a scope's assets by creation, without their content. */
     public Page<Asset> list(Queries queries, AssetStore.Filter filter, PageRequest page) {
-        boolean visible =
-                switch (filter.scopeType()) {
-                    case MISSION -> missions.isVisible(queries, filter.scopeId());
-                    case HOP -> hops.findVisible(queries, filter.scopeId()).isPresent();
-                };
+        boolean visible = switch (filter.scopeType()) {
+            case MISSION -> missions.isVisible(queries, filter.scopeId());
+            case HOP -> hops.findVisible(queries, filter.scopeId()).isPresent();
+        };
         if (!visible) {
             throw Refusals.notFound(
                     switch (filter.scopeType()) {
@@ -176,8 +178,7 @@ public final class Assets {
     private UUID missionOf(Tx tx, AssetScopeType scopeType, UUID scopeId) {
         return switch (scopeType) {
             case MISSION -> scopeId;
-            case HOP ->
-                hops.missionOf(tx, scopeId).orElseThrow(() -> Refusals.scopeNotFound(scopeType, scopeId));
+            case HOP -> hops.missionOf(tx, scopeId).orElseThrow(() -> Refusals.scopeNotFound(scopeType, scopeId));
         };
     }
 

@@ -54,7 +54,8 @@ public final class Hops {
      *
      * @param place where to insert it; null, and a place past the end, mean at the end
      */
-    public record Draft(UUID missionId, Hop.Fields fields, @Nullable Integer place) {}
+    public record Draft(
+            UUID missionId, Hop.Fields fields, @Nullable Integer place) {}
 
     /**
      * A hop that shall move from one status to another, or go.
@@ -145,11 +146,16 @@ public final class Hops {
         // Not left to the database's cascade: each of them is somebody's to know of.
         steps.deleteOfHop(tx, hop.id());
         assets.deleteOfHop(tx, hop.missionId(), hop.id())
-                .forEach(asset -> tx.change(Assets.describe(Change.deleted("asset", asset.id(), asset.version()), asset)));
+                .forEach(asset ->
+                        tx.change(Assets.describe(Change.deleted("asset", asset.id(), asset.version()), asset)));
         hops.delete(tx, hop.id());
         tx.change(MissionFlow.describe(Change.deleted("hop", hop.id(), hop.version()), hop));
         noteAll(tx, hops.shift(tx, hop.missionId(), hop.sequenceOrder() + 1, Refusals.MAX_CHILDREN, -1));
-        tx.audit("DeleteHop", "hop", hop.id(), Map.of("mission_id", hop.missionId().toString()));
+        tx.audit(
+                "DeleteHop",
+                "hop",
+                hop.id(),
+                Map.of("mission_id", hop.missionId().toString()));
         return hop;
     }
 
@@ -218,8 +224,7 @@ public final class Hops {
     private Hop end(Tx tx, Request request, HopMove move, String what) {
         var locked = lock(tx, request.id(), request.etag());
         var ended = logged(move, flow.end(tx, locked, move, request.reason()));
-        steps.cancelOfHop(
-                tx, request.id(), request.reason().isEmpty() ? what : what + ": " + request.reason());
+        steps.cancelOfHop(tx, request.id(), request.reason().isEmpty() ? what : what + ": " + request.reason());
         return ended.hop();
     }
 

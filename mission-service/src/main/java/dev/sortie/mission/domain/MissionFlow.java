@@ -81,14 +81,11 @@ public final class MissionFlow {
                     throw Refusals.outOfOrder(
                             "hop", hop.id(), first.id(), first.status().name());
                 });
-        var started = update(
-                tx,
-                hop.withState(HopStatus.ACTIVE, running, "").withTimes(tx.now(), null));
+        var started = update(tx, hop.withState(HopStatus.ACTIVE, running, "").withTimes(tx.now(), null));
         return new LockedHop(
                 update(
                         tx,
-                        mission.withState(
-                                MissionStatus.ACTIVE, hop.id(), mission.running(), mission.statusReason())),
+                        mission.withState(MissionStatus.ACTIVE, hop.id(), mission.running(), mission.statusReason())),
                 started);
     }
 
@@ -101,15 +98,11 @@ public final class MissionFlow {
         var mission = locked.mission();
         checkMove(hop, HopMove.COMPLETE);
         var completed = update(
-                tx,
-                hop.resolved()
-                        .withState(HopStatus.COMPLETED, false, "")
-                        .withTimes(hop.startedAt(), tx.now()));
+                tx, hop.resolved().withState(HopStatus.COMPLETED, false, "").withTimes(hop.startedAt(), tx.now()));
         boolean isFinal = hop.fields().isFinal();
         var move = isFinal ? MissionMove.END_FINAL_HOP : MissionMove.END_HOP;
         var next = mission.withState(move.target(), null, mission.running() && !isFinal, mission.statusReason());
-        return new LockedHop(
-                update(tx, isFinal ? next.withTimes(tx.now(), null, null, null) : next), completed);
+        return new LockedHop(update(tx, isFinal ? next.withTimes(tx.now(), null, null, null) : next), completed);
     }
 
     /** Ends a hop without success. If it was active, the mission goes to READY_TO_DESIGN and its run ends. */
@@ -126,8 +119,7 @@ public final class MissionFlow {
                 wasActive
                         ? update(
                                 tx,
-                                mission.withState(
-                                        MissionMove.END_HOP.target(), null, false, mission.statusReason()))
+                                mission.withState(MissionMove.END_HOP.target(), null, false, mission.statusReason()))
                         : mission,
                 ended);
     }
@@ -138,8 +130,7 @@ public final class MissionFlow {
                 ? mission
                 : update(
                         tx,
-                        mission.withState(
-                                mission.status(), mission.currentHopId(), running, mission.statusReason()));
+                        mission.withState(mission.status(), mission.currentHopId(), running, mission.statusReason()));
     }
 
     /**
@@ -184,8 +175,7 @@ public final class MissionFlow {
 
     static void checkMove(Hop hop, HopMove move) {
         if (!move.isAllowed(hop.status())) {
-            throw Refusals.moveNotAllowed(
-                    "hop", hop.id(), hop.status(), move, HopMove.allowedTo(hop.status()));
+            throw Refusals.moveNotAllowed("hop", hop.id(), hop.status(), move, HopMove.allowedTo(hop.status()));
         }
     }
 

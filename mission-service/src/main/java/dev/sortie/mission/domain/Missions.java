@@ -178,7 +178,10 @@ public final class Missions {
         steps.interruptOfMission(tx, mission.id(), "the mission was deleted while the step ran");
         var hidden = mission.withState(mission.status(), mission.currentHopId(), false, mission.statusReason())
                 .withTimes(
-                        mission.qaAt(), mission.completedAt(), tx.now(), tx.now().plus(KEPT_AFTER_DELETE));
+                        mission.qaAt(),
+                        mission.completedAt(),
+                        tx.now(),
+                        tx.now().plus(KEPT_AFTER_DELETE));
         tx.audit("DeleteMission", "mission", mission.id(), Map.of("force", false));
         LOG.atInfo().addKeyValue("mission_id", mission.id()).log("mission is hidden");
         return flow.update(tx, hidden);
@@ -234,11 +237,11 @@ public final class Missions {
     private void purge(Tx tx, Mission mission) {
         // One by one rather than by the database's cascade: each of them is somebody's to know of.
         assets.deleteOfMission(tx, mission.id())
-                .forEach(asset -> tx.change(Assets.describe(Change.deleted("asset", asset.id(), asset.version()), asset)));
+                .forEach(asset ->
+                        tx.change(Assets.describe(Change.deleted("asset", asset.id(), asset.version()), asset)));
         steps.deleteOfMission(tx, mission.id());
         hops.deleteOfMission(tx, mission.id())
-                .forEach(hop -> tx.change(
-                        MissionFlow.describe(Change.deleted("hop", hop.id(), hop.version()), hop)));
+                .forEach(hop -> tx.change(MissionFlow.describe(Change.deleted("hop", hop.id(), hop.version()), hop)));
         missions.delete(tx, mission.id());
         tx.change(MissionFlow.describe(Change.deleted("mission", mission.id(), mission.version()), mission));
         LOG.atInfo().addKeyValue("mission_id", mission.id()).log("mission is purged");

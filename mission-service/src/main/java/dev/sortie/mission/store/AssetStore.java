@@ -24,31 +24,24 @@ import org.jspecify.annotations.Nullable;
 
 /** The assets table. Content is read only where it is asked for: it may be a mebibyte. */
 public final class AssetStore {
-    private static final String HEAD =
-            """
+    private static final String HEAD = """
             asset_id, user_id, scope_type, scope_id, mission_id, name, description, type, subtype, role, status,
             content_summary, asset_metadata::text AS asset_metadata, created_at, updated_at, version
             """;
     private static final String WHOLE = "content::text AS content, " + HEAD;
-    private static final String INSERT =
-            """
+    private static final String INSERT = """
             INSERT INTO assets (asset_id, user_id, scope_type, scope_id, mission_id, name, description, type, subtype, role,
                                 status, content, content_summary, asset_metadata, created_at, updated_at)
             VALUES ($1::uuid, $2::uuid, $3::text, $4::uuid, $5::uuid, $6::text, $7::text, $8::text, $9::text, $10::text,
                     $11::text, $12::text::jsonb, $13::text, $14::text::jsonb, $15::timestamptz, $15::timestamptz)
             RETURNING
-            """
-                    + WHOLE;
+            """ + WHOLE;
     // An asset goes into hiding with its mission.
-    private static final String FIND =
-            "SELECT " + WHOLE
-                    + """
+    private static final String FIND = "SELECT " + WHOLE + """
                     FROM assets WHERE asset_id = $1::uuid
                       AND EXISTS (SELECT FROM missions m WHERE m.mission_id = assets.mission_id AND m.deleted_at IS NULL)
                     """;
-    private static final String LOCK =
-            "SELECT " + HEAD
-                    + """
+    private static final String LOCK = "SELECT " + HEAD + """
                     FROM assets WHERE asset_id = $1::uuid
                       AND EXISTS (SELECT FROM missions m WHERE m.mission_id = assets.mission_id AND m.deleted_at IS NULL)
                     FOR NO KEY UPDATE OF assets
@@ -58,28 +51,23 @@ public final class AssetStore {
             "SELECT asset_id, content::text AS content FROM assets WHERE asset_id = ANY($1::uuid[]) AND status = 'READY'";
     private static final String LIST_OF_MISSION =
             "SELECT " + HEAD + "FROM assets WHERE mission_id = $1::uuid ORDER BY created_at, asset_id";
-    private static final String UPDATE_FIELDS =
-            """
+    private static final String UPDATE_FIELDS = """
             UPDATE assets
             SET name = $2::text, description = $3::text, type = $4::text, subtype = $5::text, role = $6::text,
                 content_summary = $7::text, asset_metadata = asset_metadata || $8::text::jsonb,
                 updated_at = $9::timestamptz, version = version + 1
             WHERE asset_id = $1::uuid
             RETURNING
-            """
-                    + WHOLE;
-    private static final String UPDATE_ALL =
-            """
+            """ + WHOLE;
+    private static final String UPDATE_ALL = """
             UPDATE assets
             SET name = $2::text, description = $3::text, type = $4::text, subtype = $5::text, role = $6::text,
                 content_summary = $7::text, asset_metadata = $8::text::jsonb,
                 updated_at = $9::timestamptz, status = $10::text, content = $11::text::jsonb, version = version + 1
             WHERE asset_id = $1::uuid
             RETURNING
-            """
-                    + WHOLE;
-    private static final String FILL =
-            """
+            """ + WHOLE;
+    private static final String FILL = """
             UPDATE assets
             SET status = 'READY', content = $2::text::jsonb, content_summary = $3::text,
                 asset_metadata = asset_metadata || jsonb_build_object(
@@ -87,20 +75,18 @@ public final class AssetStore {
                 updated_at = $6::timestamptz, version = version + 1
             WHERE asset_id = $1::uuid
             RETURNING
-            """
-                    + HEAD;
+            """ + HEAD;
     // Locks in the order of the ids, so that two transactions never wait for each other.
-    private static final String MARK_FAILED =
-            """
+    private static final String MARK_FAILED = """
             UPDATE assets
             SET status = 'ERROR', updated_at = $2::timestamptz, version = version + 1
             WHERE asset_id IN (
                 SELECT asset_id FROM assets WHERE asset_id = ANY($1::uuid[]) ORDER BY asset_id FOR NO KEY UPDATE)
             RETURNING
-            """
-                    + HEAD;
+            """ + HEAD;
     private static final String DELETE = "DELETE FROM assets WHERE asset_id = $1::uuid";
-    private static final String DELETE_OF_HOP = "DELETE FROM assets WHERE hop_id = $2::uuid AND mission_id = $1::uuid RETURNING " + HEAD;
+    private static final String DELETE_OF_HOP =
+            "DELETE FROM assets WHERE hop_id = $2::uuid AND mission_id = $1::uuid RETURNING " + HEAD;
     private static final String DELETE_OF_MISSION = "DELETE FROM assets WHERE mission_id = $1::uuid RETURNING " + HEAD;
 
     /**
@@ -110,7 +96,10 @@ public final class AssetStore {
      * @param status only those in it, where given
      */
     public record Filter(
-            AssetScopeType scopeType, UUID scopeId, @Nullable AssetRole role, @Nullable AssetStatus status) {}
+            AssetScopeType scopeType,
+            UUID scopeId,
+            @Nullable AssetRole role,
+            @Nullable AssetStatus status) {}
 
     /**
      * Creates an asset. Refuses when the scope has gone meanwhile.
@@ -172,10 +161,8 @@ public final class AssetStore {
     /** The contents, as JSON text, of those of the assets that are READY. */
     public Map<UUID, String> findContents(Queries queries, Collection<UUID> ids) {
         var contents = new TreeMap<UUID, String>();
-        queries.list(
-                        FIND_CONTENTS,
-                        row -> Map.entry(row.getUUID("asset_id"), row.getString("content")),
-                        (Object) ids.toArray(new UUID[0]))
+        queries.list(FIND_CONTENTS, row -> Map.entry(row.getUUID("asset_id"), row.getString("content")), (Object)
+                        ids.toArray(new UUID[0]))
                 .forEach(entry -> contents.put(entry.getKey(), entry.getValue()));
         return contents;
     }
@@ -226,8 +213,7 @@ public final class AssetStore {
      * @param content null to have none from now on
      * @param contentVersion the version of the content
      */
-    public Asset updateAll(
-            Tx tx, UUID id, Asset.Fields fields, @Nullable AssetContent content, int contentVersion) {
+    public Asset updateAll(Tx tx, UUID id, Asset.Fields fields, @Nullable AssetContent content, int contentVersion) {
         return tx.find(
                         UPDATE_ALL,
                         AssetStore::toAsset,

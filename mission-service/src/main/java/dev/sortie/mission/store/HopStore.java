@@ -13,20 +13,17 @@ import org.jspecify.annotations.Nullable;
 
 /** The hops table. Whoever writes holds the lock of the mission, so that the order of its hops stays without gaps. */
 public final class HopStore {
-    private static final String COLUMNS =
-            """
+    private static final String COLUMNS = """
             hop_id, mission_id, name, description, rationale, status, sequence_order, is_final, is_resolved, error_message,
             running, started_at, ended_at, created_at, updated_at, version
             """;
-    private static final String INSERT =
-            """
+    private static final String INSERT = """
             INSERT INTO hops (hop_id, mission_id, name, description, rationale, status, sequence_order, is_final, is_resolved,
                               created_at, updated_at)
             VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::int, $8::boolean, $9::boolean,
                     $10::timestamptz, $10::timestamptz)
             RETURNING
-            """
-                    + COLUMNS;
+            """ + COLUMNS;
     private static final String FIND = "SELECT " + COLUMNS + "FROM hops WHERE hop_id = $1::uuid";
     // A hop goes into hiding with its mission.
     private static final String FIND_VISIBLE =
@@ -34,37 +31,29 @@ public final class HopStore {
     private static final String LOCK = FIND + " FOR NO KEY UPDATE";
     private static final String MISSION_OF = "SELECT mission_id FROM hops WHERE hop_id = $1::uuid";
     // The places after a position of the list; before the first one lies -1.
-    private static final String LIST =
-            "SELECT " + COLUMNS
-                    + """
+    private static final String LIST = "SELECT " + COLUMNS + """
                     FROM hops WHERE mission_id = $1::uuid AND sequence_order > $2::int
                     ORDER BY sequence_order LIMIT $3::int
                     """;
-    private static final String LIST_BY_STATUS =
-            "SELECT " + COLUMNS
-                    + """
+    private static final String LIST_BY_STATUS = "SELECT " + COLUMNS + """
                     FROM hops WHERE mission_id = $1::uuid AND status = $4::text AND sequence_order > $2::int
                     ORDER BY sequence_order LIMIT $3::int
                     """;
     // Where a new hop may go: how many there are, and the first place behind everything that has begun.
-    private static final String PLACES =
-            """
+    private static final String PLACES = """
             SELECT count(*)::int AS size,
                    coalesce(max(sequence_order) FILTER (WHERE started_at IS NOT NULL) + 1, 0) AS free_from
             FROM hops WHERE mission_id = $1::uuid
             """;
     // Moves the hops of a stretch by some places. One statement, because the order is unique only at its end.
-    private static final String SHIFT =
-            """
+    private static final String SHIFT = """
             UPDATE hops
             SET sequence_order = sequence_order + $4::int, updated_at = $5::timestamptz, version = version + 1
             WHERE mission_id = $1::uuid AND sequence_order BETWEEN $2::int AND $3::int
             RETURNING
-            """
-                    + COLUMNS;
+            """ + COLUMNS;
     // Puts one hop to another place and moves those between by one.
-    private static final String MOVE =
-            """
+    private static final String MOVE = """
             UPDATE hops
             SET sequence_order = CASE
                     WHEN hop_id = $2::uuid THEN $4::int
@@ -74,46 +63,36 @@ public final class HopStore {
                 updated_at = $5::timestamptz, version = version + 1
             WHERE mission_id = $1::uuid AND sequence_order BETWEEN least($3::int, $4::int) AND greatest($3::int, $4::int)
             RETURNING
-            """
-                    + COLUMNS;
-    private static final String UPDATE_FIELDS =
-            """
+            """ + COLUMNS;
+    private static final String UPDATE_FIELDS = """
             UPDATE hops
             SET name = $2::text, description = $3::text, rationale = $4::text, is_final = $5::boolean,
                 is_resolved = $6::boolean, updated_at = $7::timestamptz, version = version + 1
             WHERE hop_id = $1::uuid
             RETURNING
-            """
-                    + COLUMNS;
-    private static final String UPDATE_STATE =
-            """
+            """ + COLUMNS;
+    private static final String UPDATE_STATE = """
             UPDATE hops
             SET status = $2::text, is_resolved = $3::boolean, error_message = $4::text, running = $5::boolean,
                 started_at = $6::timestamptz, ended_at = $7::timestamptz, updated_at = $8::timestamptz,
                 version = version + 1
             WHERE hop_id = $1::uuid
             RETURNING
-            """
-                    + COLUMNS;
-    private static final String CANCEL_OPEN =
-            """
+            """ + COLUMNS;
+    private static final String CANCEL_OPEN = """
             UPDATE hops
             SET status = 'CANCELLED', running = false, ended_at = $2::timestamptz, updated_at = $2::timestamptz,
                 version = version + 1
             WHERE mission_id = $1::uuid AND status IN ('PENDING', 'ACTIVE')
             RETURNING
-            """
-                    + COLUMNS;
-    private static final String STOP_RUNNING =
-            """
+            """ + COLUMNS;
+    private static final String STOP_RUNNING = """
             UPDATE hops SET running = false, updated_at = $2::timestamptz, version = version + 1
             WHERE mission_id = $1::uuid AND running
             RETURNING
-            """
-                    + COLUMNS;
+            """ + COLUMNS;
     private static final String DELETE = "DELETE FROM hops WHERE hop_id = $1::uuid";
-    private static final String DELETE_OF_MISSION =
-            "DELETE FROM hops WHERE mission_id = $1::uuid RETURNING " + COLUMNS;
+    private static final String DELETE_OF_MISSION = "DELETE FROM hops WHERE mission_id = $1::uuid RETURNING " + COLUMNS;
 
     /**
      * How many hops a mission has, and from where on one can be inserted.
@@ -168,10 +147,7 @@ public final class HopStore {
     }
 
     public Places places(Tx tx, UUID missionId) {
-        return tx.find(
-                        PLACES,
-                        row -> new Places(row.getInteger("size"), row.getInteger("free_from")),
-                        missionId)
+        return tx.find(PLACES, row -> new Places(row.getInteger("size"), row.getInteger("free_from")), missionId)
                 .orElseThrow();
     }
 

@@ -17,14 +17,12 @@ import org.jspecify.annotations.Nullable;
 
 /** The missions table. */
 public final class MissionStore {
-    private static final String COLUMNS =
-            """
+    private static final String COLUMNS = """
             mission_id, user_id, name, description, goal, status, success_criteria::text AS success_criteria,
             metadata::text AS metadata, current_hop_id, client, budget_amount, budget_currency, deadline, assigned_to,
             github_url, running, status_reason, qa_at, completed_at, deleted_at, purge_at, created_at, updated_at, version
             """;
-    private static final String INSERT =
-            """
+    private static final String INSERT = """
             INSERT INTO missions (mission_id, user_id, name, description, goal, status, success_criteria, metadata, client,
                                   budget_amount, budget_currency, deadline, assigned_to, github_url,
                                   created_at, updated_at)
@@ -32,22 +30,18 @@ public final class MissionStore {
                     $9::text, $10::bigint, $11::text, $12::timestamptz, $13::text, $14::text,
                     $15::timestamptz, $15::timestamptz)
             RETURNING
-            """
-                    + COLUMNS;
+            """ + COLUMNS;
     private static final String FIND = "SELECT " + COLUMNS + "FROM missions WHERE mission_id = $1::uuid";
     private static final String IS_VISIBLE =
             "SELECT 1 FROM missions WHERE mission_id = $1::uuid AND deleted_at IS NULL";
     // Weak enough to let others add rows that refer to the mission while its own row is held.
     private static final String LOCK = FIND + " FOR NO KEY UPDATE";
     private static final String LOCK_FOR_DELETE = FIND + " FOR UPDATE";
-    private static final String LOCK_EXPIRED =
-            "SELECT " + COLUMNS
-                    + """
+    private static final String LOCK_EXPIRED = "SELECT " + COLUMNS + """
                     FROM missions WHERE purge_at <= $1::timestamptz
                     ORDER BY purge_at LIMIT 1 FOR UPDATE SKIP LOCKED
                     """;
-    private static final String UPDATE_FIELDS =
-            """
+    private static final String UPDATE_FIELDS = """
             UPDATE missions
             SET name = $2::text, description = $3::text, goal = $4::text, success_criteria = $5::text::jsonb,
                 metadata = $6::text::jsonb, client = $7::text, budget_amount = $8::bigint, budget_currency = $9::text,
@@ -55,18 +49,15 @@ public final class MissionStore {
                 updated_at = $13::timestamptz, version = version + 1
             WHERE mission_id = $1::uuid
             RETURNING
-            """
-                    + COLUMNS;
-    private static final String UPDATE_STATE =
-            """
+            """ + COLUMNS;
+    private static final String UPDATE_STATE = """
             UPDATE missions
             SET status = $2::text, current_hop_id = $3::uuid, running = $4::boolean, status_reason = $5::text,
                 qa_at = $6::timestamptz, completed_at = $7::timestamptz, deleted_at = $8::timestamptz,
                 purge_at = $9::timestamptz, updated_at = $10::timestamptz, version = version + 1
             WHERE mission_id = $1::uuid
             RETURNING
-            """
-                    + COLUMNS;
+            """ + COLUMNS;
     private static final String DELETE = "DELETE FROM missions WHERE mission_id = $1::uuid";
 
     /**

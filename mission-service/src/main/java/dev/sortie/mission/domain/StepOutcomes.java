@@ -1,0 +1,210 @@
+package dev.sortie.mission.domain;
+
+import dev.sortie.mission.store.AssetStore;
+import dev.sortie.mission.store.ToolStepStore;
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.failure.FailureException;
+import dev.sortie.runtime.sql.Queries;
+import dev.sortie.runtime.sql.Tx;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * Takes over what became of the work orders of steps. A step takes the outcome of the one order that it awaits, once:
+ * applying an outcome again, or that of an order that was given up meanwhile, changes nothing. So it does not matter how
+ * often, by how many replicas, and in which order an outcome is heard of.
+ */
+public final class StepOutcomes {
+    private static final JsonMapper JSON = JsonMapper.shared();
+
+    private final ToolStepStore steps;
+    private final AssetStore assets;
+    private final Tools tools;
+    private final MissionFlow missions;
+    private final StepFlow flow;
+
+    public StepOutcomes(ToolStepStore steps, AssetStore assets, Tools tools, MissionFlow missions, StepFlow flow) {
+        this.steps = steps;
+        this.assets = assets;
+        this.tools = tools;
+        this.missions = missions;
+        this.flow = flow;
+    }
+
+    /** The outcome of an order, ready to be applied: what takes a while is done before the transaction. */
+    public sealed interface Outcome {
+        WorkOrder order();
+    }
+
+    /**
+     * A result that can be taken over.
+     *
+     * @param contents what goes into which asset
+     */
+    record Success(WorkOrder order, String result, Map<UUID, AssetContent> contents) implements Outcome {}
+
+    /** No result, or none that can be taken over. */
+    record Defeat(WorkOrder order, String message) implements Outcome {}
+
+    /** Looks at an order; empty when no step awaits it, or it is not finished. */
+    public Optional<Outcome> prepare(Queries queries, WorkOrder order) {
+        var stepId = order.toolStepId();
+        if (stepId == null || !order.status().isTerminal()) {
+            return Optional.empty();
+        }
+        return steps.find(queries, stepId).filter(step -> awaits(step, order)).map(step -> judge(queries, step, order));
+    }
+
+    /**
+     * Applies an outcome, and whatever follows from it.
+     *
+     * @return false when nothing changed, because the step does not await it any more
+     */
+    public boolean apply(Tx tx, Outcome outcome) {
+        var order = outcome.order();
+        var held = hold(tx, Objects.requireNonNull(order.toolStepId())).filter(found -> awaits(found.step, order));
+        if (held.isEmpty()) {
+            return false;
+        }
+        var locked = held.get().hop;
+        var step = held.get().step;
+        switch (outcome) {
+            case Defeat defeat -> flow.fail(tx, locked, step, order.id(), defeat.message());
+            case Success success -> {
+                var missing = missing(tx, success.contents().keySet());
+                if (missing == null) {
+                    flow.complete(tx, locked, step, order, success.result(), success.contents());
+                } else {
+                    flow.fail(
+                            tx,
+                            locked,
+                            step,
+                            order.id(),
+                            "its result cannot be taken over: asset %s does not exist any more".formatted(missing));
+                }
+            }
+        }
+        return true;
+    }
+
+    /**
+     * Gives an attempt up that no order will bring to an end.
+     *
+     * @param workOrderId the order that the step must await; null where it must not know of any
+     * @return false when the step does not await it any more
+     */
+    public boolean giveUp(Tx tx, UUID stepId, int attempt, @Nullable UUID workOrderId, String message) {
+        var held = hold(tx, stepId)
+                .filter(found -> found.step.awaits(attempt)
+                        && Objects.equals(found.step.state().workOrderId(), workOrderId));
+        held.ifPresent(found -> flow.fail(tx, found.hop, found.step, workOrderId, message));
+        return held.isPresent();
+    }
+
+    /** Notes which order executes an attempt, if it is still awaited and not known yet. */
+    public void placed(Tx tx, UUID stepId, int attempt, UUID workOrderId) {
+        steps.markPlaced(tx, stepId, attempt, workOrderId).ifPresent(step -> StepFlow.note(tx, step));
+    }
+
+    /** By the order's id or, while that is not known, by the name it was given. */
+    private static boolean awaits(ToolStep step, WorkOrder order) {
+        var known = step.state().workOrderId();
+        return step.status() == ToolStepStatus.RUNNING
+                && (known == null
+                        ? order.dedupeKey()
+                                .equals(WorkOrderDraft.dedupeKey(
+                                        step.id(), step.state().attempt()))
+                        : known.equals(order.id()));
+    }
+
+    private Outcome judge(Queries queries, ToolStep step, WorkOrder order) {
+        return switch (order.status()) {
+            case COMPLETED -> judgeResult(queries, step, order);
+            case FAILED ->
+                new Defeat(order, order.errorMessage().isEmpty() ? "the work order failed" : order.errorMessage());
+            case EXPIRED -> new Defeat(order, "the work order expired: no worker claimed it in time");
+            case CANCELLED -> new Defeat(order, "the work order was cancelled in agent-service");
+            case PENDING, CLAIMED -> throw new IllegalArgumentException("not finished: " + order.id());
+        };
+    }
+
+    private Outcome judgeResult(Queries queries, ToolStep step, WorkOrder order) {
+        var text = order.result();
+        if (text == null) {
+            return unusable(order, order.errorMessage());
+        }
+        var result = JSON.readTree(text);
+        var misfit = misfit(queries, step, result);
+        if (misfit != null) {
+            return unusable(order, misfit);
+        }
+        var contents = new TreeMap<UUID, AssetContent>();
+        for (var mapping : step.fields().resultMapping().entrySet()) {
+            if (mapping.getValue() instanceof ResultMapping.AssetField(UUID assetId)) {
+                var value = result.get(mapping.getKey());
+                if (value == null) {
+                    return unusable(
+                            order,
+                            "it has no field \"%s\", which goes into asset %s".formatted(mapping.getKey(), assetId));
+                }
+                var json = value.toString();
+                contents.put(assetId, AssetContent.of(json, value.isString() ? value.stringValue() : json));
+            }
+        }
+        return new Success(order, text, contents);
+    }
+
+    /** What the output schema of the step's tool does not allow; null when nothing. */
+    private @Nullable String misfit(Queries queries, ToolStep step, JsonNode result) {
+        var schema = tools.find(queries, step.fields().toolId()).map(Tool::outputSchema);
+        if (schema.isEmpty()) {
+            return null;
+        }
+        var findings = JsonSchemas.validate(JSON.readTree(schema.get()), result);
+        if (findings.isEmpty()) {
+            return null;
+        }
+        var more = findings.size() == 1 ? "" : " (and " + (findings.size() - 1) + " more)";
+        return "it does not fit the output schema of tool %s: %s%s"
+                .formatted(step.fields().toolId(), findings.getFirst(), more);
+    }
+
+    private static Defeat unusable(WorkOrder order, String why) {
+        return new Defeat(order, "its result cannot be taken over: " + why);
+    }
+
+    private @Nullable UUID missing(Tx tx, Set<UUID> wanted) {
+        var missing = new TreeSet<>(wanted);
+        if (!missing.isEmpty()) {
+            assets.findHeads(tx, wanted).forEach(asset -> missing.remove(asset.id()));
+        }
+        return missing.isEmpty() ? null : missing.first();
+    }
+
+    private Optional<Held> hold(Tx tx, UUID stepId) {
+        var found = steps.find(tx, stepId);
+        if (found.isEmpty()) {
+            return Optional.empty();
+        }
+        LockedHop hop;
+        try {
+            hop = missions.lockHop(tx, found.get().hopId());
+        } catch (FailureException refused) {
+            if (refused.failure() instanceof Failure.NotFound) {
+                return Optional.empty(); // deleted or hidden since
+            }
+            throw refused;
+        }
+        return steps.lock(tx, stepId).map(step -> new Held(hop, step));
+    }
+
+    private record Held(LockedHop hop, ToolStep step) {}
+}

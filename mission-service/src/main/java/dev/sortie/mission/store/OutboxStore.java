@@ -1,0 +1,178 @@
+package dev.sortie.mission.store;
+
+import dev.sortie.mission.domain.OutboxEntry;
+import dev.sortie.mission.domain.RetryPolicy;
+import dev.sortie.mission.domain.WorkOrderDraft;
+import dev.sortie.runtime.sql.Queries;
+import dev.sortie.runtime.sql.Rows;
+import dev.sortie.runtime.sql.Tx;
+import io.vertx.core.json.JsonObject;
+import io.vertx.sqlclient.Row;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The outbox table. An order that may have reached agent-service is never just forgotten: its entry ends with the answer
+ * to it, or becomes a cancellation.
+ */
+public final class OutboxStore {
+    private static final String ADD_PLACING = """
+            INSERT INTO outbox (outbox_id, kind, tool_step_id, attempt, work_order, due_at, created_at)
+            VALUES ($1::uuid, 'ENQUEUE', $2::uuid, $3::int, $4::text::jsonb, $5::timestamptz, $5::timestamptz)
+            """;
+    // Nobody has begun to send it: agent-service knows nothing of it.
+    private static final String FORGET_UNSENT = """
+            DELETE FROM outbox WHERE tool_step_id = $1::uuid AND attempt = $2::int AND kind = 'ENQUEUE' AND sends = 0
+            """;
+    // It may be on its way at this moment. Placing it once more tells its id, whether it has arrived or not.
+    private static final String TURN_INTO_CANCELLATION = """
+            UPDATE outbox SET kind = 'CANCEL', reason = $3::text, due_at = $4::timestamptz, last_error = ''
+            WHERE tool_step_id = $1::uuid AND attempt = $2::int AND kind = 'ENQUEUE'
+            """;
+    private static final String ADD_CANCELLATION = """
+            INSERT INTO outbox (outbox_id, kind, tool_step_id, attempt, work_order_id, reason, due_at, created_at)
+            VALUES ($1::uuid, 'CANCEL', $2::uuid, $3::int, $4::uuid, $5::text, $6::timestamptz, $6::timestamptz)
+            ON CONFLICT (tool_step_id, attempt, kind) DO NOTHING
+            """;
+    // Moving due_at on keeps the others off until this sender must have finished or died.
+    private static final String CLAIM_DUE = """
+            UPDATE outbox SET sends = sends + 1, due_at = $2::timestamptz
+            WHERE outbox_id IN (
+                SELECT outbox_id FROM outbox WHERE due_at <= $1::timestamptz
+                ORDER BY due_at, outbox_id LIMIT $3::int
+                FOR UPDATE SKIP LOCKED)
+            RETURNING outbox_id, kind, tool_step_id, attempt, work_order_id, work_order::text AS work_order, reason, sends
+            """;
+    private static final String NEXT_DUE = "SELECT min(due_at) AS due_at FROM outbox";
+    private static final String REMOVE = "DELETE FROM outbox WHERE outbox_id = $1::uuid AND kind = $2::text";
+    private static final String REMOVE_PLACING =
+            "DELETE FROM outbox WHERE tool_step_id = $1::uuid AND attempt = $2::int AND kind = 'ENQUEUE'";
+    // Not one that has become something else meanwhile.
+    private static final String POSTPONE = """
+            UPDATE outbox SET due_at = $3::timestamptz, last_error = left($4::text, 1000)
+            WHERE outbox_id = $1::uuid AND kind = $2::text
+            """;
+    private static final String HAS_PLACING = """
+            SELECT EXISTS (
+                SELECT FROM outbox WHERE tool_step_id = $1::uuid AND attempt = $2::int AND kind = 'ENQUEUE') AS found
+            """;
+    private static final String BACKLOG = """
+            SELECT count(*) AS entries, min(created_at) AS oldest FROM outbox
+            """;
+
+    /**
+     * How much is still to be told.
+     *
+     * @param oldest since when the oldest entry waits; null when there is none
+     */
+    public record Backlog(long entries, @Nullable Instant oldest) {}
+
+    /** Notes that an order is to be placed. */
+    public void addPlacing(Tx tx, UUID id, WorkOrderDraft draft) {
+        tx.send(ADD_PLACING, id, draft.toolStepId(), draft.attempt(), toJson(draft), tx.now());
+    }
+
+    /**
+     * Notes that what was to be placed for an attempt is not wanted any more.
+     *
+     * @param id for the entry, where there has to be one
+     * @param workOrderId the order, where it is known
+     */
+    public void addCancellation(
+            Tx tx, UUID id, UUID toolStepId, int attempt, @Nullable UUID workOrderId, String reason) {
+        if (tx.update(FORGET_UNSENT, toolStepId, attempt) > 0
+                || tx.update(TURN_INTO_CANCELLATION, toolStepId, attempt, reason, tx.now()) > 0) {
+            return;
+        }
+        if (workOrderId != null) {
+            tx.send(ADD_CANCELLATION, id, toolStepId, attempt, workOrderId, reason, tx.now());
+        }
+    }
+
+    /**
+     * Takes what is due, so that nobody else does.
+     *
+     * @param until when others may, if it is still there then
+     */
+    public List<OutboxEntry> claimDue(Tx tx, Instant until, int limit) {
+        return tx.list(CLAIM_DUE, OutboxStore::toEntry, tx.now(), until, limit);
+    }
+
+    /** When the next entry is due; empty when there is none. */
+    public Optional<Instant> nextDue(Queries queries) {
+        return queries.find(NEXT_DUE, row -> Optional.ofNullable(Rows.nullableInstant(row, "due_at")))
+                .flatMap(due -> due);
+    }
+
+    /** Removes an entry that has been dealt with; false when it has become another kind meanwhile. */
+    public boolean remove(Queries queries, OutboxEntry entry) {
+        return queries.update(REMOVE, entry.id(), entry.kind()) > 0;
+    }
+
+    /** Removes the entry that would place the order of an attempt, where there is one: it has been placed. */
+    public void removePlacing(Tx tx, UUID toolStepId, int attempt) {
+        tx.send(REMOVE_PLACING, toolStepId, attempt);
+    }
+
+    /** Puts an entry off that could not be dealt with. */
+    public void postpone(Queries queries, OutboxEntry entry, Instant due, String error) {
+        queries.update(POSTPONE, entry.id(), entry.kind(), due, error);
+    }
+
+    /** Whether the order of an attempt is still to be placed, or being placed. */
+    public boolean hasPlacing(Queries queries, UUID toolStepId, int attempt) {
+        return queries.find(HAS_PLACING, row -> row.getBoolean("found"), toolStepId, attempt)
+                .orElseThrow();
+    }
+
+    public Backlog backlog(Queries queries) {
+        return queries.find(BACKLOG, row -> new Backlog(row.getLong("entries"), Rows.nullableInstant(row, "oldest")))
+                .orElseThrow();
+    }
+
+    private static String toJson(WorkOrderDraft draft) {
+        var retry = draft.retryPolicy();
+        return new JsonObject()
+                .put("queue_name", draft.queueName())
+                .put("timeout_millis", draft.timeout().toMillis())
+                .put("max_retries", retry.maxRetries())
+                .put("initial_backoff_millis", retry.initialBackoff().toMillis())
+                .put("max_backoff_millis", retry.maxBackoff().toMillis())
+                .put("backoff_multiplier", retry.backoffMultiplier())
+                .put("payload", draft.payload()) // as text, so that it is sent as it was made
+                .encode();
+    }
+
+    private static OutboxEntry toEntry(Row row) {
+        var toolStepId = row.getUUID("tool_step_id");
+        int attempt = row.getInteger("attempt");
+        var order = row.getString("work_order");
+        return new OutboxEntry(
+                row.getUUID("outbox_id"),
+                Rows.value(row, "kind", OutboxEntry.Kind.class),
+                toolStepId,
+                attempt,
+                row.getUUID("work_order_id"),
+                order == null ? null : toDraft(toolStepId, attempt, new JsonObject(order)),
+                row.getString("reason"),
+                row.getInteger("sends"));
+    }
+
+    private static WorkOrderDraft toDraft(UUID toolStepId, int attempt, JsonObject json) {
+        return new WorkOrderDraft(
+                toolStepId,
+                attempt,
+                json.getString("queue_name"),
+                json.getString("payload"),
+                Duration.ofMillis(json.getLong("timeout_millis")),
+                new RetryPolicy(
+                        json.getInteger("max_retries"),
+                        Duration.ofMillis(json.getLong("initial_backoff_millis")),
+                        Duration.ofMillis(json.getLong("max_backoff_millis")),
+                        json.getDouble("backoff_multiplier")));
+    }
+}
