@@ -1,0 +1,177 @@
+package dev.sortie.mission.work;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.rpc.ErrorInfo;
+import dev.sortie.agent.v1.CancelWorkOrderRequest;
+import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
+import dev.sortie.agent.v1.GetWorkOrderRequest;
+import dev.sortie.agent.v1.WorkOrderServiceGrpc;
+import dev.sortie.agent.v1.WorkOrderServiceGrpc.WorkOrderServiceBlockingStub;
+import dev.sortie.agent.v1.WorkOrderStatus;
+import dev.sortie.mission.domain.WorkOrder;
+import dev.sortie.mission.domain.WorkOrderDraft;
+import dev.sortie.mission.domain.WorkOrders;
+import dev.sortie.mission.domain.WorkOrdersException;
+import dev.sortie.mission.domain.WorkOrdersException.Kind;
+import dev.sortie.runtime.failure.FailureException;
+import dev.sortie.runtime.grpc.Messages;
+import dev.sortie.type.v1.RetryPolicy;
+import io.grpc.Channel;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.StatusProto;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+
+/** The work orders of agent-service, by its contract. */
+public final class AgentClient implements WorkOrders {
+    private static final long DEADLINE_SECONDS = 15;
+    private static final int MAX_REASON = 4_096;
+    private static final String STATUS_PREFIX = "WORK_ORDER_STATUS_";
+
+    private final WorkOrderServiceBlockingStub stub;
+
+    /**
+     * @param channel to agent-service, with this service's own token
+     */
+    public AgentClient(Channel channel) {
+        this.stub = WorkOrderServiceGrpc.newBlockingStub(channel);
+    }
+
+    @Override
+    public UUID place(WorkOrderDraft draft) {
+        var retry = draft.retryPolicy();
+        var order = dev.sortie.agent.v1.WorkOrder.newBuilder()
+                .setQueueName(draft.queueName())
+                .setToolStepId(draft.toolStepId().toString())
+                .setPayload(Messages.struct(draft.payload()))
+                .setTimeout(Messages.duration(draft.timeout()))
+                .setRetryPolicy(RetryPolicy.newBuilder()
+                        .setMaxRetries(retry.maxRetries())
+                        .setInitialBackoff(Messages.duration(retry.initialBackoff()))
+                        .setMaxBackoff(Messages.duration(retry.maxBackoff()))
+                        .setBackoffMultiplier(retry.backoffMultiplier()))
+                .setDedupeKey(draft.dedupeKey());
+        var request = EnqueueWorkOrdersRequest.newBuilder()
+                .addWorkOrders(order)
+                .setRequestId(draft.requestId().toString())
+                .build();
+        var placed = call(agent -> agent.enqueueWorkOrders(request)).getWorkOrdersList();
+        if (placed.size() != 1) {
+            throw new WorkOrdersException(
+                    Kind.FAULTY, "agent-service answered with %d orders (expected: 1)".formatted(placed.size()), null);
+        }
+        return UUID.fromString(placed.getFirst().getWorkOrderId());
+    }
+
+    @Override
+    public void cancel(UUID workOrderId, String reason) {
+        var request = CancelWorkOrderRequest.newBuilder()
+                .setWorkOrderId(workOrderId.toString())
+                .setReason(reason.length() <= MAX_REASON ? reason : reason.substring(0, MAX_REASON))
+                .build();
+        try {
+            stub().cancelWorkOrder(request);
+        } catch (StatusRuntimeException failed) {
+            var code = failed.getStatus().getCode();
+            if (code != Status.Code.NOT_FOUND && code != Status.Code.FAILED_PRECONDITION) {
+                throw translate(failed);
+            }
+        }
+    }
+
+    @Override
+    public Optional<WorkOrder> find(UUID workOrderId) {
+        var request = GetWorkOrderRequest.newBuilder()
+                .setWorkOrderId(workOrderId.toString())
+                .build();
+        try {
+            return Optional.of(toOrder(stub().getWorkOrder(request).getWorkOrder()));
+        } catch (StatusRuntimeException failed) {
+            if (failed.getStatus().getCode() == Status.Code.NOT_FOUND) {
+                return Optional.empty();
+            }
+            throw translate(failed);
+        }
+    }
+
+    private static WorkOrder toOrder(dev.sortie.agent.v1.WorkOrder message) {
+        var status = toStatus(message.getStatus());
+        String result = null;
+        var error = message.getErrorMessage();
+        if (status == WorkOrder.Status.COMPLETED) {
+            try {
+                result = Messages.json(message.getResult(), "result");
+            } catch (FailureException unstorable) {
+                error = unstorable.failure().message();
+            }
+        }
+        return new WorkOrder(
+                UUID.fromString(message.getWorkOrderId()),
+                message.getDedupeKey(),
+                Messages.nullableUuid(message.getToolStepId()),
+                status,
+                result,
+                error);
+    }
+
+    private static WorkOrder.Status toStatus(WorkOrderStatus status) {
+        return switch (status) {
+            case WORK_ORDER_STATUS_UNSPECIFIED, UNRECOGNIZED ->
+                throw new WorkOrdersException(
+                        Kind.FAULTY, "agent-service knows a status that this service does not", null);
+            default -> WorkOrder.Status.valueOf(status.name().substring(STATUS_PREFIX.length()));
+        };
+    }
+
+    private WorkOrderServiceBlockingStub stub() {
+        return stub.withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS);
+    }
+
+    private <T> T call(Function<WorkOrderServiceBlockingStub, T> call) {
+        try {
+            return call.apply(stub());
+        } catch (StatusRuntimeException failed) {
+            throw translate(failed);
+        }
+    }
+
+    private static WorkOrdersException translate(StatusRuntimeException failed) {
+        var kind = switch (failed.getStatus().getCode()) {
+            // The last two are for its operator to mend: the token of this service, or its rights.
+            case UNAVAILABLE,
+                    DEADLINE_EXCEEDED,
+                    CANCELLED,
+                    RESOURCE_EXHAUSTED,
+                    ABORTED,
+                    UNAUTHENTICATED,
+                    PERMISSION_DENIED -> Kind.AWAY;
+            case INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, OUT_OF_RANGE -> Kind.REFUSED;
+            case INTERNAL, UNKNOWN, DATA_LOSS, UNIMPLEMENTED, OK -> Kind.FAULTY;
+        };
+        return new WorkOrdersException(kind, describe(failed), failed);
+    }
+
+    /** For people: the message, and the reason by which programs know it. */
+    private static String describe(StatusRuntimeException failed) {
+        var code = failed.getStatus().getCode();
+        var text = failed.getStatus().getDescription() == null
+                ? code.toString()
+                : failed.getStatus().getDescription();
+        var status = StatusProto.fromThrowable(failed);
+        if (status != null) {
+            for (var detail : status.getDetailsList()) {
+                if (detail.is(ErrorInfo.class)) {
+                    try {
+                        return text + " (" + detail.unpack(ErrorInfo.class).getReason() + ")";
+                    } catch (InvalidProtocolBufferException _) {
+                        return text;
+                    }
+                }
+            }
+        }
+        return text;
+    }
+}
