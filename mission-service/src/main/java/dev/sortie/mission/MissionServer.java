@@ -2,9 +2,11 @@ package dev.sortie.mission;
 
 import dev.sortie.mission.api.AssetGrpcService;
 import dev.sortie.mission.api.AuthGrpcService;
+import dev.sortie.mission.api.Findings;
 import dev.sortie.mission.api.HopGrpcService;
 import dev.sortie.mission.api.MissionGrpcService;
 import dev.sortie.mission.api.ToolGrpcService;
+import dev.sortie.mission.api.ToolStepGrpcService;
 import dev.sortie.mission.api.UserGrpcService;
 import dev.sortie.mission.domain.AccessTokens;
 import dev.sortie.mission.domain.Assets;
@@ -15,17 +17,29 @@ import dev.sortie.mission.domain.Logins;
 import dev.sortie.mission.domain.MissionFlow;
 import dev.sortie.mission.domain.MissionPurge;
 import dev.sortie.mission.domain.Missions;
-import dev.sortie.mission.domain.NoSteps;
 import dev.sortie.mission.domain.Passwords;
+import dev.sortie.mission.domain.StepFlow;
+import dev.sortie.mission.domain.StepOutcomes;
+import dev.sortie.mission.domain.StepRuns;
+import dev.sortie.mission.domain.ToolSteps;
 import dev.sortie.mission.domain.Tools;
 import dev.sortie.mission.domain.UserTokens;
 import dev.sortie.mission.domain.Users;
 import dev.sortie.mission.store.ApiTokenStore;
 import dev.sortie.mission.store.AssetStore;
+import dev.sortie.mission.store.FeedCursorStore;
 import dev.sortie.mission.store.HopStore;
 import dev.sortie.mission.store.MissionStore;
+import dev.sortie.mission.store.OutboxStore;
+import dev.sortie.mission.store.ToolStepStore;
 import dev.sortie.mission.store.ToolStore;
 import dev.sortie.mission.store.UserStore;
+import dev.sortie.mission.work.AgentClient;
+import dev.sortie.mission.work.OrderDispatcher;
+import dev.sortie.mission.work.OrderFollower;
+import dev.sortie.mission.work.StepReconciler;
+import dev.sortie.runtime.change.ChangeFollower;
+import dev.sortie.runtime.grpc.PeerChannel;
 import dev.sortie.runtime.process.ServiceIdentity;
 import dev.sortie.runtime.process.ServiceRuntime;
 import dev.sortie.runtime.sql.Migrations;
@@ -35,6 +49,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,6 +61,11 @@ public final class MissionServer implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(MissionServer.class);
     private static final Duration USES_WRITTEN = Duration.ofSeconds(15);
+    private static final Duration OUTBOX_POLL = Duration.ofSeconds(1);
+    private static final Duration RECONCILIATION = Duration.ofMinutes(1);
+    /** How long a step must have been running before its order is asked about. */
+    private static final Duration STEP_PATIENCE = Duration.ofSeconds(10);
+
     private static final Duration MISSIONS_PURGED = Duration.ofMinutes(10);
 
     private final ServiceRuntime runtime;
@@ -70,21 +90,46 @@ public final class MissionServer implements AutoCloseable {
         revoked.forEach(name -> LOG.warn("the API token that the configuration gives for {} has been revoked", name));
 
         // Tools: what steps can ask workers to do.
-        var tools = new Tools(new ToolStore(), (queries, toolId) -> 0);
+        var stepStore = new ToolStepStore();
+        var tools = new Tools(new ToolStore(), stepStore::countOpenOfTool);
 
-        // Missions, hops and assets: what is to be done.
+        // Missions, hops, steps and assets: what is to be done.
         var missionStore = new MissionStore();
         var hopStore = new HopStore();
         var assetStore = new AssetStore();
+        var outboxStore = new OutboxStore();
+        var outboxFilled = new AtomicReference<Runnable>(() -> {});
         var flow = new MissionFlow(missionStore, hopStore);
-        var steps = new NoSteps();
-        var missions = new Missions(missionStore, hopStore, assetStore, flow, steps, steps, ids);
-        var hops = new Hops(missionStore, hopStore, assetStore, flow, steps, steps, ids);
+        var stepFlow = new StepFlow(
+                stepStore,
+                assetStore,
+                outboxStore,
+                tools,
+                flow,
+                ids,
+                () -> outboxFilled.get().run());
+        var steps = new ToolSteps(stepStore, flow, stepFlow, ids);
+        var runs = new StepRuns(stepFlow, flow);
+        var missions = new Missions(missionStore, hopStore, assetStore, flow, steps, runs, ids);
+        var hops = new Hops(missionStore, hopStore, assetStore, flow, steps, runs, ids);
         var assets = new Assets(assetStore, missionStore, hopStore, ids);
+        var findings = new Findings(database, steps);
+
+        // agent-service: orders go there through the outbox, their outcomes come back by its change log.
+        var agent = runtime.own(PeerChannel.open(config.agentAddress(), config::serviceToken));
+        var orders = new AgentClient(agent.channel());
+        var outcomes = new StepOutcomes(stepStore, assetStore, tools, flow, stepFlow);
+        var dispatcher = new OrderDispatcher(database, outboxStore, outcomes, orders);
+        var reconciler =
+                new StepReconciler(database, stepStore, outboxStore, outcomes, orders, STEP_PATIENCE, runtime.meters());
+        var follower = new OrderFollower(database, new FeedCursorStore(), stepStore, outcomes, orders, reconciler::run);
 
         // What goes on by itself.
         runtime.every("mission-purge", MISSIONS_PURGED, new MissionPurge(database, missions)::runOnce);
         runtime.every("token-uses", USES_WRITTEN, identities::writeUses);
+        outboxFilled.set(runtime.every("outbox", OUTBOX_POLL, dispatcher::run)::wake);
+        runtime.every("step-reconciliation", RECONCILIATION, reconciler::run);
+        runtime.own(ChangeFollower.start("agent-service", agent.channel(), OrderFollower.RESOURCES, follower));
 
         var replies = runtime.replies();
         var pages = runtime.pageTokens();
@@ -94,8 +139,9 @@ public final class MissionServer implements AutoCloseable {
                         new UserGrpcService(replies, pages, users, passwords),
                         new AuthGrpcService(replies, pages, logins, tokens, config.signingKeys()),
                         new ToolGrpcService(replies, pages, tools),
-                        new MissionGrpcService(replies, pages, missions),
-                        new HopGrpcService(replies, pages, hops),
+                        new MissionGrpcService(replies, pages, missions, findings),
+                        new HopGrpcService(replies, pages, hops, findings),
+                        new ToolStepGrpcService(replies, pages, steps, findings),
                         new AssetGrpcService(replies, pages, assets)));
     }
 

@@ -158,8 +158,7 @@ final class AssetProtos {
     }
 
     private static dev.sortie.mission.domain.AssetScopeType toScopeType(AssetScopeType scopeType) {
-        return dev.sortie.mission.domain.AssetScopeType.valueOf(
-                scopeType.name().substring(SCOPE_TYPE_PREFIX.length()));
+        return dev.sortie.mission.domain.AssetScopeType.valueOf(scopeType.name().substring(SCOPE_TYPE_PREFIX.length()));
     }
 
     private static dev.sortie.mission.domain.AssetRole toRole(AssetRole role) {
@@ -169,7 +168,6 @@ final class AssetProtos {
     private static dev.sortie.mission.domain.@Nullable AssetStatus toStatus(AssetStatus status) {
         return status == AssetStatus.ASSET_STATUS_UNSPECIFIED
                 ? null
-                : dev.sortie.mission.domain.AssetStatus.valueOf(
-                        status.name().substring(STATUS_PREFIX.length()));
+                : dev.sortie.mission.domain.AssetStatus.valueOf(status.name().substring(STATUS_PREFIX.length()));
     }
 }

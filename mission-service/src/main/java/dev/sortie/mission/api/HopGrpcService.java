@@ -35,11 +35,13 @@ public final class HopGrpcService extends HopServiceImplBase {
     private final Replies replies;
     private final PageTokens pages;
     private final Hops hops;
+    private final Findings findings;
 
-    public HopGrpcService(Replies replies, PageTokens pages, Hops hops) {
+    public HopGrpcService(Replies replies, PageTokens pages, Hops hops, Findings findings) {
         this.replies = replies;
         this.pages = pages;
         this.hops = hops;
+        this.findings = findings;
     }
 
     @Override
@@ -58,8 +60,8 @@ public final class HopGrpcService extends HopServiceImplBase {
                 request,
                 observer,
                 pages::open,
-                (queries, page) -> hops.list(
-                        queries, uuid(request.getMissionId()), HopProtos.toStatus(request.getStatus()), page),
+                (queries, page) ->
+                        hops.list(queries, uuid(request.getMissionId()), HopProtos.toStatus(request.getStatus()), page),
                 HopProtos::toListResponse);
     }
 
@@ -85,7 +87,8 @@ public final class HopGrpcService extends HopServiceImplBase {
 
     @Override
     public void runHop(RunHopRequest request, StreamObserver<RunHopResponse> observer) {
-        replies.write(request, observer, HopProtos::toRequest, hops::run, HopProtos::toRunResponse);
+        findings.keep(
+                () -> replies.write(request, observer, HopProtos::toRequest, hops::run, HopProtos::toRunResponse));
     }
 
     @Override

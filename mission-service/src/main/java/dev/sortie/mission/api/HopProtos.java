@@ -42,11 +42,7 @@ final class HopProtos {
         return new Hops.Draft(
                 uuid(hop.getMissionId()),
                 new Hop.Fields(
-                        hop.getName(),
-                        hop.getDescription(),
-                        hop.getRationale(),
-                        hop.getIsFinal(),
-                        hop.getIsResolved()),
+                        hop.getName(), hop.getDescription(), hop.getRationale(), hop.getIsFinal(), hop.getIsResolved()),
                 hop.hasSequenceOrder() ? hop.getSequenceOrder() : null);
     }
 
@@ -171,7 +167,6 @@ final class HopProtos {
     static dev.sortie.mission.domain.@Nullable HopStatus toStatus(HopStatus status) {
         return status == HopStatus.HOP_STATUS_UNSPECIFIED
                 ? null
-                : dev.sortie.mission.domain.HopStatus.valueOf(
-                        status.name().substring(STATUS_PREFIX.length()));
+                : dev.sortie.mission.domain.HopStatus.valueOf(status.name().substring(STATUS_PREFIX.length()));
     }
 }

@@ -39,11 +39,13 @@ public final class MissionGrpcService extends MissionServiceImplBase {
     private final Replies replies;
     private final PageTokens pages;
     private final Missions missions;
+    private final Findings findings;
 
-    public MissionGrpcService(Replies replies, PageTokens pages, Missions missions) {
+    public MissionGrpcService(Replies replies, PageTokens pages, Missions missions, Findings findings) {
         this.replies = replies;
         this.pages = pages;
         this.missions = missions;
+        this.findings = findings;
     }
 
     @Override
@@ -83,7 +85,8 @@ public final class MissionGrpcService extends MissionServiceImplBase {
 
     @Override
     public void undeleteMission(UndeleteMissionRequest request, StreamObserver<UndeleteMissionResponse> observer) {
-        replies.write(request, observer, MissionProtos::toRequest, missions::undelete, MissionProtos::toUndeleteResponse);
+        replies.write(
+                request, observer, MissionProtos::toRequest, missions::undelete, MissionProtos::toUndeleteResponse);
     }
 
     @Override
@@ -92,18 +95,31 @@ public final class MissionGrpcService extends MissionServiceImplBase {
     }
 
     @Override
-    public void submitMissionForQa(SubmitMissionForQaRequest request, StreamObserver<SubmitMissionForQaResponse> observer) {
-        replies.write(request, observer, MissionProtos::toRequest, missions::submitForQa, MissionProtos::toSubmitForQaResponse);
+    public void submitMissionForQa(
+            SubmitMissionForQaRequest request, StreamObserver<SubmitMissionForQaResponse> observer) {
+        replies.write(
+                request,
+                observer,
+                MissionProtos::toRequest,
+                missions::submitForQa,
+                MissionProtos::toSubmitForQaResponse);
     }
 
     @Override
-    public void returnMissionToWork(ReturnMissionToWorkRequest request, StreamObserver<ReturnMissionToWorkResponse> observer) {
-        replies.write(request, observer, MissionProtos::toRequest, missions::returnToWork, MissionProtos::toReturnToWorkResponse);
+    public void returnMissionToWork(
+            ReturnMissionToWorkRequest request, StreamObserver<ReturnMissionToWorkResponse> observer) {
+        replies.write(
+                request,
+                observer,
+                MissionProtos::toRequest,
+                missions::returnToWork,
+                MissionProtos::toReturnToWorkResponse);
     }
 
     @Override
     public void completeMission(CompleteMissionRequest request, StreamObserver<CompleteMissionResponse> observer) {
-        replies.write(request, observer, MissionProtos::toRequest, missions::complete, MissionProtos::toCompleteResponse);
+        replies.write(
+                request, observer, MissionProtos::toRequest, missions::complete, MissionProtos::toCompleteResponse);
     }
 
     @Override
@@ -118,6 +134,7 @@ public final class MissionGrpcService extends MissionServiceImplBase {
 
     @Override
     public void runMission(RunMissionRequest request, StreamObserver<RunMissionResponse> observer) {
-        replies.write(request, observer, MissionProtos::toRequest, missions::run, MissionProtos::toRunResponse);
+        findings.keep(() -> replies.write(
+                request, observer, MissionProtos::toRequest, missions::run, MissionProtos::toRunResponse));
     }
 }

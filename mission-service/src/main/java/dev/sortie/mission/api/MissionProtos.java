@@ -161,23 +161,33 @@ final class MissionProtos {
     }
 
     static UndeleteMissionResponse toUndeleteResponse(Mission mission) {
-        return UndeleteMissionResponse.newBuilder().setMission(toMessage(mission)).build();
+        return UndeleteMissionResponse.newBuilder()
+                .setMission(toMessage(mission))
+                .build();
     }
 
     static ApproveMissionResponse toApproveResponse(Mission mission) {
-        return ApproveMissionResponse.newBuilder().setMission(toMessage(mission)).build();
+        return ApproveMissionResponse.newBuilder()
+                .setMission(toMessage(mission))
+                .build();
     }
 
     static SubmitMissionForQaResponse toSubmitForQaResponse(Mission mission) {
-        return SubmitMissionForQaResponse.newBuilder().setMission(toMessage(mission)).build();
+        return SubmitMissionForQaResponse.newBuilder()
+                .setMission(toMessage(mission))
+                .build();
     }
 
     static ReturnMissionToWorkResponse toReturnToWorkResponse(Mission mission) {
-        return ReturnMissionToWorkResponse.newBuilder().setMission(toMessage(mission)).build();
+        return ReturnMissionToWorkResponse.newBuilder()
+                .setMission(toMessage(mission))
+                .build();
     }
 
     static CompleteMissionResponse toCompleteResponse(Mission mission) {
-        return CompleteMissionResponse.newBuilder().setMission(toMessage(mission)).build();
+        return CompleteMissionResponse.newBuilder()
+                .setMission(toMessage(mission))
+                .build();
     }
 
     static FailMissionResponse toFailResponse(Mission mission) {
@@ -247,8 +257,7 @@ final class MissionProtos {
     private static dev.sortie.mission.domain.@Nullable MissionStatus toStatus(MissionStatus status) {
         return status == MissionStatus.MISSION_STATUS_UNSPECIFIED
                 ? null
-                : dev.sortie.mission.domain.MissionStatus.valueOf(
-                        status.name().substring(STATUS_PREFIX.length()));
+                : dev.sortie.mission.domain.MissionStatus.valueOf(status.name().substring(STATUS_PREFIX.length()));
     }
 
     private static @Nullable Instant deadline(dev.sortie.mission.v1.Mission mission) {
