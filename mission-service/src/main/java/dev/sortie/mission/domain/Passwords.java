@@ -38,7 +38,7 @@ public final class Passwords implements AutoCloseable {
 
     private final SecureRandom random;
     private final ThreadPoolExecutor executor;
-    private final String nobodysHash;
+    private final String hashOfNobody;
 
     /**
      * @param atOnce hashes made at the same time
@@ -54,8 +54,7 @@ public final class Passwords implements AutoCloseable {
                 new ArrayBlockingQueue<>(waiting),
                 Thread.ofPlatform().daemon().name("password-", 0).factory());
         this.executor.allowCoreThreadTimeOut(true);
-        // Of a password that nobody knows: it costs what any other costs, and never fits.
-        this.nobodysHash = notation(randomBytes(SALT_BYTES), randomBytes(HASH_BYTES));
+        this.hashOfNobody = notation(randomBytes(SALT_BYTES), randomBytes(HASH_BYTES));
     }
 
     /**
@@ -77,12 +76,17 @@ public final class Passwords implements AutoCloseable {
      * @throws dev.sortie.runtime.failure.FailureException RESOURCE_EXHAUSTED when too many are being checked
      */
     public boolean verify(String password, @Nullable String hash) {
-        return await(() -> matches(password, hash == null ? nobodysHash : hash)) && hash != null;
+        return await(() -> matches(password, hash == null ? hashOfNobody : hash)) && hash != null;
     }
 
     @Override
     public void close() {
         executor.shutdownNow();
+    }
+
+    /** Of a password that nobody knows: to check it costs what any other costs, and it never fits. */
+    String hashOfNobody() {
+        return hashOfNobody;
     }
 
     private <T> T await(Callable<T> work) {

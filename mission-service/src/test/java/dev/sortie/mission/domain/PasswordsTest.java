@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sortie.runtime.failure.Failure.ResourceExhausted;
 import dev.sortie.runtime.failure.FailureException;
 import java.security.SecureRandom;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
@@ -37,6 +38,15 @@ class PasswordsTest {
     @Test
     void fitsNothingWhereThereIsNoHash() {
         assertThat(passwords.verify("correct horse battery", null)).isFalse();
+    }
+
+    @Test
+    void worksAsHardWhereThereIsNoHash() {
+        var some = passwords.hash("correct horse battery").split("\\$");
+        var none = passwords.hashOfNobody().split("\\$");
+        assertThat(Arrays.copyOf(none, 4)).isEqualTo(Arrays.copyOf(some, 4));
+        assertThat(none[4]).hasSameSizeAs(some[4]).isNotEqualTo(some[4]);
+        assertThat(none[5]).hasSameSizeAs(some[5]);
     }
 
     @Test

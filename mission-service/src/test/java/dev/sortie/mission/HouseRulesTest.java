@@ -1,0 +1,12 @@
+package dev.sortie.mission;
+
+import dev.sortie.runtime.testing.HouseRules;
+import org.junit.jupiter.api.Test;
+
+class HouseRulesTest {
+
+    @Test
+    void missionServiceKeepsTheHouseRules() {
+        HouseRules.ofService("dev.sortie.mission").check();
+    }
+}

@@ -1,0 +1,133 @@
+package dev.sortie.mission;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sortie.mission.domain.Bootstrap.ServiceAccount;
+import dev.sortie.mission.domain.SigningKeys;
+import dev.sortie.runtime.config.Settings;
+import dev.sortie.runtime.config.SettingsException;
+import dev.sortie.runtime.identity.ApiTokens;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class MissionConfigTest {
+    private static final SecureRandom RANDOM = new SecureRandom();
+    private static final String KEY = SigningKeys.generate();
+    private static final String URL = "postgresql://mission:secret@db.example:5432/mission";
+
+    @Test
+    void hasDefaultsForAllButTheDatabaseAndTheKey() {
+        var config = read(Map.of());
+        assertThat(config.server().host()).isEqualTo("127.0.0.1");
+        assertThat(config.server().port()).isEqualTo(7401);
+        assertThat(config.server().adminPort()).isEqualTo(7411);
+        assertThat(config.serviceAccounts()).isEmpty();
+        assertThat(config.adminToken()).isNull();
+        assertThat(config.loginsAtOnce()).isEqualTo(2);
+        assertThat(config.loginsWaiting()).isEqualTo(64);
+        assertThat(config.agentAddress()).isEqualTo("127.0.0.1:7402");
+        assertThat(config.serviceToken()).isEmpty();
+    }
+
+    @Test
+    void readsEverySetting(@TempDir Path folder) throws IOException {
+        var agent = ApiTokens.generate(RANDOM);
+        var knowledge = ApiTokens.generate(RANDOM);
+        var admin = ApiTokens.generate(RANDOM);
+        var accounts = Files.writeString(
+                folder.resolve("accounts"), "agent-service=" + agent + "\nknowledge-service=" + knowledge + "\n");
+        var config = read(Map.of(
+                "SORTIE_GRPC_PORT", "1",
+                "SORTIE_ADMIN_PORT", "2",
+                "SORTIE_SERVICE_ACCOUNTS_FILE", accounts.toString(),
+                "SORTIE_ADMIN_TOKEN", admin,
+                "SORTIE_LOGINS_AT_ONCE", "3",
+                "SORTIE_LOGINS_WAITING", "4",
+                "SORTIE_AGENT_ADDRESS", "agent.example:7",
+                "SORTIE_SERVICE_TOKEN", "own"));
+        assertThat(config.server().port()).isEqualTo(1);
+        assertThat(config.server().adminPort()).isEqualTo(2);
+        assertThat(config.database().url()).isEqualTo(URL);
+        assertThat(config.signingKeys().current().keyId())
+                .isEqualTo(SigningKeys.parse(KEY).current().keyId());
+        assertThat(config.serviceAccounts())
+                .containsExactly(
+                        new ServiceAccount("agent-service", agent), new ServiceAccount("knowledge-service", knowledge));
+        assertThat(config.adminToken()).isEqualTo(admin);
+        assertThat(config.loginsAtOnce()).isEqualTo(3);
+        assertThat(config.loginsWaiting()).isEqualTo(4);
+        assertThat(config.agentAddress()).isEqualTo("agent.example:7");
+        assertThat(config.serviceToken()).isEqualTo("own");
+    }
+
+    @Test
+    void takesAccountsInOneLineToo() {
+        var one = ApiTokens.generate(RANDOM);
+        var other = ApiTokens.generate(RANDOM);
+        assertThat(read(Map.of("SORTIE_SERVICE_ACCOUNTS", "a=" + one + ",a=" + other))
+                        .serviceAccounts())
+                .containsExactly(new ServiceAccount("a", one), new ServiceAccount("a", other));
+    }
+
+    @Test
+    void tellsEverythingThatIsWrongAtOnceAndNoSecret() {
+        var settings = Settings.of(
+                Map.of(
+                        "SORTIE_SIGNING_KEY", "hidden-key",
+                        "SORTIE_SERVICE_ACCOUNTS", "agent-service=hidden-token",
+                        "SORTIE_ADMIN_TOKEN", "hidden-admin",
+                        "SORTIE_LOGINS_AT_ONCE", "0"),
+                List.of());
+        MissionConfig.read(settings);
+        assertThatThrownBy(settings::check)
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContainingAll(
+                        "SORTIE_DATABASE_URL",
+                        "SORTIE_SIGNING_KEY",
+                        "SORTIE_SERVICE_ACCOUNTS",
+                        "SORTIE_ADMIN_TOKEN",
+                        "SORTIE_LOGINS_AT_ONCE")
+                .hasMessageNotContaining("hidden");
+    }
+
+    @Test
+    void asksForASigningKey() {
+        var settings = Settings.of(Map.of("SORTIE_DATABASE_URL", URL), List.of());
+        MissionConfig.read(settings);
+        assertThatThrownBy(settings::check)
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("SORTIE_SIGNING_KEY: is required");
+    }
+
+    @Test
+    void keepsSecretsToItself() {
+        var admin = ApiTokens.generate(RANDOM);
+        var agent = ApiTokens.generate(RANDOM);
+        var config = read(Map.of(
+                "SORTIE_ADMIN_TOKEN",
+                admin,
+                "SORTIE_SERVICE_ACCOUNTS",
+                "agent-service=" + agent,
+                "SORTIE_SERVICE_TOKEN",
+                "own-token"));
+        assertThat(config.toString()).doesNotContain(admin, agent, "own-token", "secret");
+    }
+
+    private static MissionConfig read(Map<String, String> environment) {
+        var whole = new HashMap<>(environment);
+        whole.put("SORTIE_DATABASE_URL", URL);
+        whole.put("SORTIE_SIGNING_KEY", KEY);
+        var settings = Settings.of(whole, List.of());
+        var config = MissionConfig.read(settings);
+        settings.check();
+        return config;
+    }
+}
