@@ -24,6 +24,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -94,22 +95,37 @@ public final class Replies {
             BiFunction<? super Tx, ? super D, ? extends R> operate,
             Function<? super R, ? extends P> encode) {
         D decoded = decode.apply(request);
+        reply(observer, transact(isolation, request, tx -> encode.apply(operate.apply(tx, decoded)), _ -> true));
+    }
+
+    /**
+     * Operates as {@link #write(Message, StreamObserver, Function, BiFunction, Function)} does, and hands the response
+     * over instead of sending it: for calls that may have to try more than once, such as long polls.
+     *
+     * @param isKept whether a response is kept for when the request is made again; what is not kept is done anew
+     */
+    public <Q extends Message, P extends Message> P transact(
+            Q request, Function<? super Tx, ? extends P> operate, Predicate<? super P> isKept) {
+        return transact(Isolation.READ_COMMITTED, request, operate, isKept);
+    }
+
+    private <Q extends Message, P extends Message> P transact(
+            Isolation isolation, Q request, Function<? super Tx, ? extends P> operate, Predicate<? super P> isKept) {
         var principal = CallContext.principal();
         var key = key(request, principal);
-        P response = database.transaction(principal, isolation, tx -> {
+        return database.transaction(principal, isolation, tx -> {
             if (key != null) {
                 var earlier = tx.claim(key);
                 if (earlier.isPresent()) {
                     return this.<P>replay(earlier.get());
                 }
             }
-            P answer = encode.apply(operate.apply(tx, decoded));
-            if (key != null) {
+            P answer = operate.apply(tx);
+            if (key != null && isKept.test(answer)) {
                 tx.answer(key, answer.toByteArray());
             }
             return answer;
         });
-        reply(observer, response);
     }
 
     /**
