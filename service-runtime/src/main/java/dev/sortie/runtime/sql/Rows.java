@@ -5,6 +5,7 @@ import io.vertx.sqlclient.Row;
 import io.vertx.sqlclient.Tuple;
 import java.lang.reflect.Array;
 import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.Collection;
 import java.util.List;
@@ -63,7 +64,7 @@ public final class Rows {
     /** The client knows the type of an array by its class: one of the class of its elements, hence. */
     private static @Nullable Object[] array(@Nullable Object[] many) {
         var encoded = new @Nullable Object[many.length];
-        Class<?> type = many.getClass().getComponentType();
+        Class<?> type = encoded(many.getClass().getComponentType());
         for (int i = 0; i < many.length; i++) {
             var one = encode(many[i]);
             encoded[i] = one;
@@ -77,5 +78,16 @@ public final class Rows {
         var typed = (Object[]) Array.newInstance(type, many.length);
         System.arraycopy(encoded, 0, typed, 0, many.length);
         return typed;
+    }
+
+    /** What elements of a type are sent as; tells the type of an array of nulls. */
+    private static Class<?> encoded(Class<?> type) {
+        if (type == Instant.class) {
+            return OffsetDateTime.class;
+        }
+        if (type == byte[].class) {
+            return Buffer.class;
+        }
+        return type.isEnum() ? String.class : type;
     }
 }
