@@ -1,0 +1,33 @@
+package dev.sortie.agent;
+
+import dev.sortie.runtime.config.Settings;
+import dev.sortie.runtime.grpc.ServerSettings;
+import dev.sortie.runtime.sql.DatabaseSettings;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What agent-service is told when it starts.
+ *
+ * @param missionAddress where mission-service is: {@code host:port}
+ * @param serviceToken this service's own API token; without it, orders for tool steps cannot be checked
+ */
+public record AgentConfig(
+        ServerSettings server,
+        DatabaseSettings database,
+        String missionAddress,
+        @Nullable String serviceToken) {
+
+    /** Reads it, once. */
+    public static AgentConfig read(Settings settings) {
+        return new AgentConfig(
+                ServerSettings.read(settings, 7402, 7412),
+                DatabaseSettings.read(settings),
+                settings.text("SORTIE_MISSION_ADDRESS", "127.0.0.1:7401", "mission-service, as host:port"),
+                settings.secret("SORTIE_SERVICE_TOKEN", "this service's own API token"));
+    }
+
+    @Override
+    public String toString() {
+        return "AgentConfig[missionAddress=" + missionAddress + "]"; // the rest holds secrets
+    }
+}

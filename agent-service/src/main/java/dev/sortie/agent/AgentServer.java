@@ -1,0 +1,161 @@
+package dev.sortie.agent;
+
+import dev.sortie.agent.api.ExecutionGrpcService;
+import dev.sortie.agent.api.MissionToolSteps;
+import dev.sortie.agent.api.QueueGrpcService;
+import dev.sortie.agent.api.WorkGrpcService;
+import dev.sortie.agent.api.WorkOrderGrpcService;
+import dev.sortie.agent.api.WorkerGrpcService;
+import dev.sortie.agent.domain.AgentJobs;
+import dev.sortie.agent.domain.Executions;
+import dev.sortie.agent.domain.LogSignals;
+import dev.sortie.agent.domain.Logs;
+import dev.sortie.agent.domain.Presence;
+import dev.sortie.agent.domain.Queues;
+import dev.sortie.agent.domain.ToolSteps;
+import dev.sortie.agent.domain.Work;
+import dev.sortie.agent.domain.WorkOrders;
+import dev.sortie.agent.domain.WorkSignals;
+import dev.sortie.agent.domain.Workers;
+import dev.sortie.agent.store.ClaimStore;
+import dev.sortie.agent.store.ExecutionStore;
+import dev.sortie.agent.store.LogStore;
+import dev.sortie.agent.store.QueueStore;
+import dev.sortie.agent.store.WorkOrderStore;
+import dev.sortie.agent.store.WorkerStore;
+import dev.sortie.runtime.failure.FailureStatuses;
+import dev.sortie.runtime.grpc.PeerChannel;
+import dev.sortie.runtime.identity.Authenticator;
+import dev.sortie.runtime.identity.RemoteIdentity;
+import dev.sortie.runtime.process.ServiceIdentity;
+import dev.sortie.runtime.process.ServiceRuntime;
+import dev.sortie.runtime.sql.Migrations;
+import io.grpc.BindableService;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** agent-service, put together: what {@code main}, the launcher and the tests start. */
+public final class AgentServer implements AutoCloseable {
+    /** Which service this is. */
+    public static final ServiceIdentity IDENTITY =
+            new ServiceIdentity("agent-service", "agent.sortie.dev", new Migrations("db/migration/agent"));
+
+    private static final Duration LOOK_FOR_WORK = Duration.ofMillis(900);
+    private static final Duration END_LEASES = Duration.ofSeconds(1);
+    private static final Duration WRITE_PRESENCE = Duration.ofSeconds(1);
+    private static final Duration LOOK_FOR_SILENT_WORKERS = Duration.ofSeconds(5);
+    private static final Duration LOOK_FOR_LINES = Duration.ofMillis(100);
+    private static final Duration KEEP_PARTITIONS = Duration.ofHours(1);
+
+    private final ServiceRuntime runtime;
+    private final AgentJobs jobs;
+
+    private AgentServer(ServiceRuntime runtime, Authenticator authenticator, ToolSteps toolSteps) {
+        this.runtime = runtime;
+        var database = runtime.database();
+        var ids = runtime.ids();
+        var timers = runtime.own(Executors.newSingleThreadScheduledExecutor(
+                Thread.ofPlatform().daemon().name("work-timers").factory()));
+        var signals = new WorkSignals(runtime.clock(), timers);
+        var logSignals = new LogSignals();
+        runtime.drain().onBegin(signals::wakeAll);
+
+        var workerStore = new WorkerStore();
+        var claimStore = new ClaimStore();
+        var logStore = new LogStore();
+        var presence = new Presence(workerStore);
+        var work = new Work(
+                claimStore,
+                workerStore,
+                presence,
+                signals,
+                logSignals,
+                ids,
+                () -> ThreadLocalRandom.current().nextDouble());
+        var workers = new Workers(workerStore, work, ids);
+        var queues = new Queues(new QueueStore(), signals, ids);
+        var workOrders = new WorkOrders(new WorkOrderStore(), queues, work, toolSteps, signals, ids);
+        var executions = new Executions(new ExecutionStore());
+        var logs = new Logs(logStore, logSignals);
+
+        this.jobs = new AgentJobs(database, work, presence, logs, claimStore, logStore, signals);
+        runtime.every("log-partitions", KEEP_PARTITIONS, jobs::keepLogPartitions);
+        runtime.every("leases", END_LEASES, jobs::endLeases);
+        runtime.every("expiry", END_LEASES, jobs::expireOrders);
+        runtime.every("presence", WRITE_PRESENCE, jobs::writePresence);
+        runtime.every("silent-workers", LOOK_FOR_SILENT_WORKERS, jobs::markSilentWorkers);
+        runtime.every("work", LOOK_FOR_WORK, jobs::lookForWork);
+        runtime.every("lines", LOOK_FOR_LINES, jobs::lookForLines);
+
+        var replies = runtime.replies();
+        var pages = runtime.pageTokens();
+        var statuses = new FailureStatuses(IDENTITY.errorDomain());
+        runtime.serve(
+                authenticator,
+                List.<BindableService>of(
+                        new WorkerGrpcService(replies, pages, workers),
+                        new QueueGrpcService(replies, pages, queues),
+                        new WorkOrderGrpcService(replies, pages, workOrders),
+                        new WorkGrpcService(replies, work, signals, presence, database, runtime.drain(), statuses),
+                        new ExecutionGrpcService(replies, pages, database, executions, logs)));
+    }
+
+    /** Starts; returns once it listens. It is ready when its database is. */
+    public static AgentServer start(AgentConfig config) {
+        return start(config, InstantSource.system());
+    }
+
+    /**
+     * The same by another clock.
+     *
+     * @param clock the only clock of the service
+     */
+    public static AgentServer start(AgentConfig config, InstantSource clock) {
+        var runtime = ServiceRuntime.open(IDENTITY, config.server(), config.database(), clock);
+        try {
+            var token = config.serviceToken();
+            var mission = runtime.own(PeerChannel.open(config.missionAddress(), () -> token == null ? "" : token));
+            return new AgentServer(
+                    runtime,
+                    RemoteIdentity.authenticator(mission.channel(), clock),
+                    new MissionToolSteps(mission.channel()));
+        } catch (RuntimeException failed) {
+            runtime.close();
+            throw failed;
+        }
+    }
+
+    /**
+     * The same on a runtime that is open, without mission-service.
+     *
+     * @param authenticator tells who calls
+     * @param toolSteps tells which tool steps there are
+     */
+    static AgentServer start(ServiceRuntime runtime, Authenticator authenticator, ToolSteps toolSteps) {
+        return new AgentServer(runtime, authenticator, toolSteps);
+    }
+
+    /** Where to reach it: {@code host:port}. */
+    public String address() {
+        return runtime.address();
+    }
+
+    /** What it runs on: for readiness, metrics and probes. */
+    public ServiceRuntime runtime() {
+        return runtime;
+    }
+
+    /** What it does by itself. */
+    AgentJobs jobs() {
+        return jobs;
+    }
+
+    /** Drains, then stops. */
+    @Override
+    public void close() {
+        runtime.close();
+    }
+}

@@ -1,0 +1,153 @@
+package dev.sortie.agent.api;
+
+import static dev.sortie.runtime.grpc.Messages.nullableUuid;
+import static dev.sortie.runtime.grpc.Messages.uuid;
+
+import dev.sortie.agent.domain.Executions;
+import dev.sortie.agent.domain.Logs;
+import dev.sortie.agent.v1.AppendLogsRequest;
+import dev.sortie.agent.v1.AppendLogsResponse;
+import dev.sortie.agent.v1.ExecutionServiceGrpc;
+import dev.sortie.agent.v1.GetExecutionRequest;
+import dev.sortie.agent.v1.GetExecutionResponse;
+import dev.sortie.agent.v1.ListExecutionsRequest;
+import dev.sortie.agent.v1.ListExecutionsResponse;
+import dev.sortie.agent.v1.ListLogsRequest;
+import dev.sortie.agent.v1.ListLogsResponse;
+import dev.sortie.agent.v1.TailLogsRequest;
+import dev.sortie.agent.v1.TailLogsResponse;
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.grpc.CallContext;
+import dev.sortie.runtime.grpc.ClientStream;
+import dev.sortie.runtime.grpc.Replies;
+import dev.sortie.runtime.paging.Keyset;
+import dev.sortie.runtime.paging.PageTokens;
+import dev.sortie.runtime.sql.Database;
+import dev.sortie.type.v1.ErrorReason;
+import io.grpc.stub.StreamObserver;
+
+/** Executions: the attempts at orders, and what workers wrote about them. */
+public final class ExecutionGrpcService extends ExecutionServiceGrpc.ExecutionServiceImplBase {
+    private final Replies replies;
+    private final PageTokens pageTokens;
+    private final Database database;
+    private final Executions executions;
+    private final Logs logs;
+
+    public ExecutionGrpcService(
+            Replies replies, PageTokens pageTokens, Database database, Executions executions, Logs logs) {
+        this.replies = replies;
+        this.pageTokens = pageTokens;
+        this.database = database;
+        this.executions = executions;
+        this.logs = logs;
+    }
+
+    @Override
+    public void getExecution(GetExecutionRequest request, StreamObserver<GetExecutionResponse> observer) {
+        replies.read(
+                request,
+                observer,
+                r -> uuid(r.getExecutionId()),
+                executions::get,
+                execution -> GetExecutionResponse.newBuilder()
+                        .setExecution(ExecutionProtos.toMessage(execution))
+                        .build());
+    }
+
+    @Override
+    public void listExecutions(ListExecutionsRequest request, StreamObserver<ListExecutionsResponse> observer) {
+        var page = pageTokens.open(request);
+        var after = page.after();
+        replies.read(
+                request,
+                observer,
+                r -> new Executions.ListRequest(
+                        nullableUuid(r.getWorkOrderId()),
+                        nullableUuid(r.getWorkerId()),
+                        ExecutionProtos.toStatus(r.getStatus()),
+                        after == null ? null : after.uuid(0),
+                        page.limit()),
+                executions::list,
+                found -> {
+                    var listed = page.page(found, execution -> Keyset.of(execution.id()));
+                    return ListExecutionsResponse.newBuilder()
+                            .addAllExecutions(
+                                    listed.map(ExecutionProtos::toMessage).items())
+                            .setNextPageToken(listed.nextPageToken())
+                            .build();
+                });
+    }
+
+    @Override
+    public StreamObserver<AppendLogsRequest> appendLogs(StreamObserver<AppendLogsResponse> observer) {
+        return replies.receive(observer, this::append);
+    }
+
+    @Override
+    public void listLogs(ListLogsRequest request, StreamObserver<ListLogsResponse> observer) {
+        var page = pageTokens.open(request);
+        var after = page.after();
+        replies.read(
+                request,
+                observer,
+                r -> new Logs.ListRequest(
+                        uuid(r.getExecutionId()),
+                        ExecutionProtos.toLevel(r.getMinLevel()),
+                        after == null ? 0 : after.number(0),
+                        page.limit()),
+                logs::list,
+                found -> {
+                    var listed = page.page(found, line -> Keyset.of(line.sequence()));
+                    return ListLogsResponse.newBuilder()
+                            .addAllLines(listed.map(ExecutionProtos::toMessage).items())
+                            .setNextPageToken(listed.nextPageToken())
+                            .build();
+                });
+    }
+
+    @Override
+    public void tailLogs(TailLogsRequest request, StreamObserver<TailLogsResponse> observer) {
+        replies.stream(
+                request,
+                observer,
+                r -> new Logs.TailRequest(
+                        uuid(r.getExecutionId()), r.getAfterSequence(), ExecutionProtos.toLevel(r.getMinLevel())),
+                (tail, stream) -> logs.tail(
+                        () -> database.queries(CallContext.principal()),
+                        tail,
+                        (lines, last) -> stream.send(TailLogsResponse.newBuilder()
+                                .addAllLines(lines.stream()
+                                        .map(ExecutionProtos::toMessage)
+                                        .toList())
+                                .setLastSequence(last)
+                                .build())));
+    }
+
+    /** Stores message by message; the next one is looked at when the one before is durable. */
+    private AppendLogsResponse append(ClientStream<AppendLogsRequest> stream) {
+        var queries = database.queries(CallContext.principal());
+        var response = AppendLogsResponse.newBuilder();
+        var execution = "";
+        for (var message = stream.next(); message != null; message = stream.next()) {
+            if (!execution.isEmpty() && !execution.equals(message.getExecutionId())) {
+                throw Failure.invalidArgument(
+                                ErrorReason.ERROR_REASON_FIELD_INVALID,
+                                "execution_id",
+                                "%s (expected: %s, the same in every message of the stream)",
+                                message.getExecutionId(),
+                                execution)
+                        .with("field_count", 1)
+                        .exception();
+            }
+            execution = message.getExecutionId();
+            int stored = logs.append(database.queries(queries.principal()), ExecutionProtos.toAppend(message));
+            response.setAppendedCount(response.getAppendedCount() + stored)
+                    .setDuplicateCount(response.getDuplicateCount() + message.getLinesCount() - stored);
+        }
+        if (!execution.isEmpty()) {
+            response.setLastSequence(logs.lastSequence(queries, uuid(execution)));
+        }
+        return response.build();
+    }
+}

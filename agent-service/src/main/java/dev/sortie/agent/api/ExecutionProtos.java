@@ -1,0 +1,127 @@
+package dev.sortie.agent.api;
+
+import static dev.sortie.runtime.grpc.Messages.instant;
+import static dev.sortie.runtime.grpc.Messages.json;
+import static dev.sortie.runtime.grpc.Messages.struct;
+import static dev.sortie.runtime.grpc.Messages.timestamp;
+import static dev.sortie.runtime.grpc.Messages.uuid;
+
+import dev.sortie.agent.domain.Execution;
+import dev.sortie.agent.domain.ExecutionStatus;
+import dev.sortie.agent.domain.LogLevel;
+import dev.sortie.agent.domain.LogLine;
+import dev.sortie.agent.domain.Logs;
+import dev.sortie.agent.v1.AppendLogsRequest;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import org.jspecify.annotations.Nullable;
+
+/** Executions and log lines as messages. */
+final class ExecutionProtos {
+    private ExecutionProtos() {}
+
+    static dev.sortie.agent.v1.Execution toMessage(Execution execution) {
+        var report = execution.report();
+        var message = dev.sortie.agent.v1.Execution.newBuilder()
+                .setExecutionId(execution.id().toString())
+                .setWorkOrderId(execution.workOrderId().toString())
+                .setWorkerId(execution.workerId().toString())
+                .setStatus(toMessage(execution.status()))
+                .setAttempt(execution.attempt())
+                .setStdout(report.stdout())
+                .setStderr(report.stderr())
+                .setErrorMessage(execution.errorMessage())
+                .setStartTime(timestamp(execution.startedAt()))
+                .setUpdateTime(timestamp(execution.updatedAt()));
+        if (execution.toolStepId() != null) {
+            message.setToolStepId(execution.toolStepId().toString());
+        }
+        if (report.exitCode() != null) {
+            message.setExitCode(report.exitCode());
+        }
+        if (report.metrics() != null) {
+            message.setMetrics(struct(report.metrics()));
+        }
+        if (execution.completedAt() != null) {
+            message.setCompleteTime(timestamp(execution.completedAt()));
+        }
+        return message.build();
+    }
+
+    static Logs.Append toAppend(AppendLogsRequest request) {
+        var lines = new ArrayList<LogLine>(request.getLinesCount());
+        for (int i = 0; i < request.getLinesCount(); i++) {
+            lines.add(toLine(request.getLines(i), "lines[" + i + "]"));
+        }
+        return new Logs.Append(uuid(request.getExecutionId()), request.getClaimToken(), lines);
+    }
+
+    private static LogLine toLine(dev.sortie.agent.v1.LogLine line, String field) {
+        var level = toLevel(line.getLevel());
+        if (level == null) {
+            throw new IllegalArgumentException(field + ".level: " + line.getLevel() + " (expected: a known level)");
+        }
+        return new LogLine(
+                line.getSequence(),
+                level,
+                line.getMessage(),
+                line.hasMetadata() ? json(line.getMetadata(), field + ".metadata") : null,
+                line.hasLogTime() ? instant(line.getLogTime()).truncatedTo(ChronoUnit.MICROS) : null);
+    }
+
+    static dev.sortie.agent.v1.LogLine toMessage(LogLine line) {
+        var message = dev.sortie.agent.v1.LogLine.newBuilder()
+                .setSequence(line.sequence())
+                .setLevel(toMessage(line.level()))
+                .setMessage(line.message());
+        if (line.metadata() != null) {
+            message.setMetadata(struct(line.metadata()));
+        }
+        if (line.loggedAt() != null) {
+            message.setLogTime(timestamp(line.loggedAt()));
+        }
+        return message.build();
+    }
+
+    static @Nullable ExecutionStatus toStatus(dev.sortie.agent.v1.ExecutionStatus status) {
+        return switch (status) {
+            case EXECUTION_STATUS_RUNNING -> ExecutionStatus.RUNNING;
+            case EXECUTION_STATUS_COMPLETED -> ExecutionStatus.COMPLETED;
+            case EXECUTION_STATUS_FAILED -> ExecutionStatus.FAILED;
+            case EXECUTION_STATUS_TIMEOUT -> ExecutionStatus.TIMEOUT;
+            case EXECUTION_STATUS_CANCELLED -> ExecutionStatus.CANCELLED;
+            case EXECUTION_STATUS_UNSPECIFIED, UNRECOGNIZED -> null;
+        };
+    }
+
+    static dev.sortie.agent.v1.ExecutionStatus toMessage(ExecutionStatus status) {
+        return switch (status) {
+            case RUNNING -> dev.sortie.agent.v1.ExecutionStatus.EXECUTION_STATUS_RUNNING;
+            case COMPLETED -> dev.sortie.agent.v1.ExecutionStatus.EXECUTION_STATUS_COMPLETED;
+            case FAILED -> dev.sortie.agent.v1.ExecutionStatus.EXECUTION_STATUS_FAILED;
+            case TIMEOUT -> dev.sortie.agent.v1.ExecutionStatus.EXECUTION_STATUS_TIMEOUT;
+            case CANCELLED -> dev.sortie.agent.v1.ExecutionStatus.EXECUTION_STATUS_CANCELLED;
+        };
+    }
+
+    static @Nullable LogLevel toLevel(dev.sortie.agent.v1.LogLevel level) {
+        return switch (level) {
+            case LOG_LEVEL_DEBUG -> LogLevel.DEBUG;
+            case LOG_LEVEL_INFO -> LogLevel.INFO;
+            case LOG_LEVEL_WARNING -> LogLevel.WARNING;
+            case LOG_LEVEL_ERROR -> LogLevel.ERROR;
+            case LOG_LEVEL_CRITICAL -> LogLevel.CRITICAL;
+            case LOG_LEVEL_UNSPECIFIED, UNRECOGNIZED -> null;
+        };
+    }
+
+    static dev.sortie.agent.v1.LogLevel toMessage(LogLevel level) {
+        return switch (level) {
+            case DEBUG -> dev.sortie.agent.v1.LogLevel.LOG_LEVEL_DEBUG;
+            case INFO -> dev.sortie.agent.v1.LogLevel.LOG_LEVEL_INFO;
+            case WARNING -> dev.sortie.agent.v1.LogLevel.LOG_LEVEL_WARNING;
+            case ERROR -> dev.sortie.agent.v1.LogLevel.LOG_LEVEL_ERROR;
+            case CRITICAL -> dev.sortie.agent.v1.LogLevel.LOG_LEVEL_CRITICAL;
+        };
+    }
+}

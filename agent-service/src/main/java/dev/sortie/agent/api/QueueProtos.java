@@ -1,0 +1,53 @@
+package dev.sortie.agent.api;
+
+import static dev.sortie.runtime.grpc.Messages.duration;
+import static dev.sortie.runtime.grpc.Messages.timestamp;
+
+import dev.sortie.agent.domain.Queue;
+import dev.sortie.agent.domain.RetryPolicy;
+import dev.sortie.agent.v1.PutQueueRequest;
+
+/** Queues and retry policies as messages. */
+final class QueueProtos {
+    private QueueProtos() {}
+
+    static Queue.Draft toDraft(PutQueueRequest request) {
+        var queue = request.getQueue();
+        return new Queue.Draft(
+                queue.getQueueName(),
+                queue.getDescription(),
+                queue.hasDefaultTimeout() ? duration(queue.getDefaultTimeout()) : Queue.DEFAULT_TIMEOUT,
+                toPolicy(queue.getDefaultRetryPolicy()).orElse(RetryPolicy.DEFAULT),
+                queue.getEtag().isEmpty() ? null : queue.getEtag());
+    }
+
+    static RetryPolicy.Wish toPolicy(dev.sortie.type.v1.RetryPolicy policy) {
+        return new RetryPolicy.Wish(
+                policy.hasMaxRetries() ? policy.getMaxRetries() : null,
+                policy.hasInitialBackoff() ? duration(policy.getInitialBackoff()) : null,
+                policy.hasMaxBackoff() ? duration(policy.getMaxBackoff()) : null,
+                policy.hasBackoffMultiplier() ? policy.getBackoffMultiplier() : null);
+    }
+
+    static dev.sortie.agent.v1.Queue toMessage(Queue queue) {
+        return dev.sortie.agent.v1.Queue.newBuilder()
+                .setQueueName(queue.name())
+                .setDescription(queue.description())
+                .setPaused(queue.paused())
+                .setDefaultTimeout(duration(queue.defaultTimeout()))
+                .setDefaultRetryPolicy(toMessage(queue.defaultRetryPolicy()))
+                .setCreateTime(timestamp(queue.createdAt()))
+                .setUpdateTime(timestamp(queue.updatedAt()))
+                .setEtag(Long.toString(queue.version()))
+                .build();
+    }
+
+    static dev.sortie.type.v1.RetryPolicy toMessage(RetryPolicy policy) {
+        return dev.sortie.type.v1.RetryPolicy.newBuilder()
+                .setMaxRetries(policy.maxRetries())
+                .setInitialBackoff(duration(policy.initialBackoff()))
+                .setMaxBackoff(duration(policy.maxBackoff()))
+                .setBackoffMultiplier(policy.multiplier())
+                .build();
+    }
+}

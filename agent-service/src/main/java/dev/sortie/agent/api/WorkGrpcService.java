@@ -1,0 +1,228 @@
+package dev.sortie.agent.api;
+
+import dev.sortie.agent.domain.ClaimReference;
+import dev.sortie.agent.domain.Presence;
+import dev.sortie.agent.domain.Work;
+import dev.sortie.agent.domain.WorkSignals;
+import dev.sortie.agent.v1.ClaimWorkRequest;
+import dev.sortie.agent.v1.ClaimWorkResponse;
+import dev.sortie.agent.v1.CompleteWorkRequest;
+import dev.sortie.agent.v1.CompleteWorkResponse;
+import dev.sortie.agent.v1.FailWorkRequest;
+import dev.sortie.agent.v1.FailWorkResponse;
+import dev.sortie.agent.v1.HeartbeatWorkRequest;
+import dev.sortie.agent.v1.HeartbeatWorkResponse;
+import dev.sortie.agent.v1.ReleaseWorkRequest;
+import dev.sortie.agent.v1.ReleaseWorkResponse;
+import dev.sortie.agent.v1.WorkServiceGrpc;
+import dev.sortie.runtime.failure.FailureStatuses;
+import dev.sortie.runtime.grpc.Drain;
+import dev.sortie.runtime.grpc.Messages;
+import dev.sortie.runtime.grpc.Replies;
+import dev.sortie.runtime.sql.Database;
+import io.grpc.Context;
+import io.grpc.stub.StreamObserver;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The worker's side of the queue. */
+public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
+    private static final Logger LOG = LoggerFactory.getLogger(WorkGrpcService.class);
+    // An answer without work must still reach the caller before its deadline.
+    private static final Duration BEFORE_DEADLINE = Duration.ofMillis(250);
+    // A worker that waits is there: it is said well within the minute after which it would be thought to be gone.
+    private static final Duration PRESENT_EVERY = Duration.ofSeconds(20);
+
+    private final Replies replies;
+    private final Work work;
+    private final WorkSignals signals;
+    private final Presence presence;
+    private final Database database;
+    private final Drain drain;
+    private final InstantSource clock;
+    private final WorkProtos protos;
+
+    public WorkGrpcService(
+            Replies replies,
+            Work work,
+            WorkSignals signals,
+            Presence presence,
+            Database database,
+            Drain drain,
+            FailureStatuses statuses) {
+        this.replies = replies;
+        this.work = work;
+        this.signals = signals;
+        this.presence = presence;
+        this.database = database;
+        this.drain = drain;
+        this.clock = database.clock();
+        this.protos = new WorkProtos(statuses);
+    }
+
+    @Override
+    public void claimWork(ClaimWorkRequest request, StreamObserver<ClaimWorkResponse> observer) {
+        replies.call(
+                request, observer, WorkProtos::toClaim, (_, claim) -> claimOrWait(request, claim), Function.identity());
+    }
+
+    @Override
+    public void heartbeatWork(HeartbeatWorkRequest request, StreamObserver<HeartbeatWorkResponse> observer) {
+        replies.read(
+                request,
+                observer,
+                WorkProtos::toHeartbeat,
+                work::heartbeat,
+                outcomes -> HeartbeatWorkResponse.newBuilder()
+                        .addAllOutcomes(protos.toHeartbeatOutcomes(outcomes))
+                        .build());
+    }
+
+    @Override
+    public void completeWork(CompleteWorkRequest request, StreamObserver<CompleteWorkResponse> observer) {
+        replies.write(
+                request,
+                observer,
+                WorkProtos::toCompletions,
+                work::complete,
+                outcomes -> CompleteWorkResponse.newBuilder()
+                        .addAllOutcomes(protos.toWorkOutcomes(outcomes))
+                        .build());
+    }
+
+    @Override
+    public void failWork(FailWorkRequest request, StreamObserver<FailWorkResponse> observer) {
+        replies.write(
+                request,
+                observer,
+                WorkProtos::toFailures,
+                work::fail,
+                outcomes -> FailWorkResponse.newBuilder()
+                        .addAllOutcomes(protos.toWorkOutcomes(outcomes))
+                        .build());
+    }
+
+    @Override
+    public void releaseWork(ReleaseWorkRequest request, StreamObserver<ReleaseWorkResponse> observer) {
+        replies.write(
+                request,
+                observer,
+                WorkProtos::toReferences,
+                work::release,
+                outcomes -> ReleaseWorkResponse.newBuilder()
+                        .addAllOutcomes(protos.toWorkOutcomes(outcomes))
+                        .build());
+    }
+
+    /**
+     * Claims what there is, or waits for it in line. Looks once before it waits, then only when it is told that there
+     * is something: those who wait cost the database nothing.
+     */
+    private ClaimWorkResponse claimOrWait(ClaimWorkRequest request, Work.ClaimRequest claim) {
+        long until = System.nanoTime() + longestWait(request).toNanos();
+        try (var waiter = signals.waitFor(claim.queueNames())) {
+            var caller = Context.current();
+            Context.CancellationListener gone = _ -> waiter.wake();
+            caller.addListener(gone, Runnable::run);
+            try {
+                while (true) {
+                    var response = claimNow(request, claim);
+                    if (response.getClaimsCount() > 0 || !await(waiter, claim.workerId(), until)) {
+                        return response;
+                    }
+                }
+            } catch (InterruptedException stopped) {
+                Thread.currentThread().interrupt();
+                throw new CancellationException("the server stops");
+            } finally {
+                caller.removeListener(gone);
+            }
+        }
+    }
+
+    /** One attempt. Claims nothing for a caller that is gone; what it claims is either answered or given back. */
+    private ClaimWorkResponse claimNow(ClaimWorkRequest request, Work.ClaimRequest claim) {
+        boolean done = false;
+        try {
+            checkCaller();
+            presence.touch(claim.workerId(), clock.instant());
+            var response = replies.transact(
+                    request,
+                    tx -> {
+                        var answer = WorkProtos.toResponse(work.claim(tx, claim));
+                        checkCaller();
+                        return answer;
+                    },
+                    answer -> answer.getClaimsCount() > 0);
+            if (response.getClaimsCount() > 0 && request.getRequestId().isEmpty() && isCallerGone()) {
+                giveBack(response);
+            }
+            done = true;
+            return response;
+        } finally {
+            // Whoever takes from several queues holds more rows for a moment than it takes; and who fails may have been
+            // the only one that was told.
+            if (!done || claim.queueNames().size() > 1) {
+                claim.queueNames().forEach(queueName -> signals.wake(queueName, 1));
+            }
+        }
+    }
+
+    /**
+     * Waits for a signal.
+     *
+     * @return false when the time is up
+     */
+    private boolean await(WorkSignals.Waiter waiter, UUID workerId, long until) throws InterruptedException {
+        while (!drain.hasBegun()) {
+            var left = Duration.ofNanos(until - System.nanoTime());
+            if (!left.isPositive()) {
+                return false;
+            }
+            if (waiter.await(left.compareTo(PRESENT_EVERY) < 0 ? left : PRESENT_EVERY)) {
+                return !drain.hasBegun();
+            }
+            presence.touch(workerId, clock.instant());
+        }
+        return false;
+    }
+
+    private void giveBack(ClaimWorkResponse response) {
+        List<ClaimReference> claims = response.getClaimsList().stream()
+                .map(claim -> new ClaimReference(
+                        UUID.fromString(claim.getWorkOrder().getWorkOrderId()), claim.getClaimToken()))
+                .toList();
+        // Outside of the call, which is over.
+        Context.ROOT.run(() -> database.transaction(tx -> work.release(tx, claims)));
+        LOG.info("{} claims given back: their caller was gone", claims.size());
+        throw new CancellationException("the caller is gone");
+    }
+
+    private static Duration longestWait(ClaimWorkRequest request) {
+        var asked = request.hasWait() ? Messages.duration(request.getWait()) : Duration.ZERO;
+        var deadline = Context.current().getDeadline();
+        if (deadline == null) {
+            return asked;
+        }
+        var left =
+                Duration.ofNanos(deadline.timeRemaining(TimeUnit.NANOSECONDS)).minus(BEFORE_DEADLINE);
+        return asked.compareTo(left) < 0 ? asked : left;
+    }
+
+    private static boolean isCallerGone() {
+        return Context.current().isCancelled();
+    }
+
+    private static void checkCaller() {
+        if (isCallerGone()) {
+            throw new CancellationException("the caller is gone");
+        }
+    }
+}

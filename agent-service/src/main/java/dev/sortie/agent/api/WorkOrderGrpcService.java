@@ -1,0 +1,90 @@
+package dev.sortie.agent.api;
+
+import static dev.sortie.runtime.grpc.Messages.nullableUuid;
+import static dev.sortie.runtime.grpc.Messages.uuid;
+
+import dev.sortie.agent.domain.WorkOrders;
+import dev.sortie.agent.v1.CancelWorkOrderRequest;
+import dev.sortie.agent.v1.CancelWorkOrderResponse;
+import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
+import dev.sortie.agent.v1.EnqueueWorkOrdersResponse;
+import dev.sortie.agent.v1.GetWorkOrderRequest;
+import dev.sortie.agent.v1.GetWorkOrderResponse;
+import dev.sortie.agent.v1.ListWorkOrdersRequest;
+import dev.sortie.agent.v1.ListWorkOrdersResponse;
+import dev.sortie.agent.v1.WorkOrderServiceGrpc;
+import dev.sortie.runtime.grpc.Replies;
+import dev.sortie.runtime.paging.Keyset;
+import dev.sortie.runtime.paging.PageTokens;
+import io.grpc.stub.StreamObserver;
+
+/** Work orders, as those see them who place them. */
+public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderServiceImplBase {
+    private final Replies replies;
+    private final PageTokens pageTokens;
+    private final WorkOrders workOrders;
+
+    public WorkOrderGrpcService(Replies replies, PageTokens pageTokens, WorkOrders workOrders) {
+        this.replies = replies;
+        this.pageTokens = pageTokens;
+        this.workOrders = workOrders;
+    }
+
+    @Override
+    public void enqueueWorkOrders(
+            EnqueueWorkOrdersRequest request, StreamObserver<EnqueueWorkOrdersResponse> observer) {
+        replies.write(request, observer, WorkOrderProtos::toDrafts, workOrders::enqueue, placed -> {
+            var response = EnqueueWorkOrdersResponse.newBuilder();
+            placed.forEach(order -> response.addWorkOrders(WorkOrderProtos.toMessage(order)));
+            return response.build();
+        });
+    }
+
+    @Override
+    public void getWorkOrder(GetWorkOrderRequest request, StreamObserver<GetWorkOrderResponse> observer) {
+        replies.read(
+                request,
+                observer,
+                r -> uuid(r.getWorkOrderId()),
+                workOrders::get,
+                order -> GetWorkOrderResponse.newBuilder()
+                        .setWorkOrder(WorkOrderProtos.toMessage(order))
+                        .build());
+    }
+
+    @Override
+    public void listWorkOrders(ListWorkOrdersRequest request, StreamObserver<ListWorkOrdersResponse> observer) {
+        var page = pageTokens.open(request);
+        var after = page.after();
+        replies.read(
+                request,
+                observer,
+                r -> new WorkOrders.ListRequest(
+                        r.getQueueName().isEmpty() ? null : r.getQueueName(),
+                        WorkOrderProtos.toStatus(r.getStatus()),
+                        nullableUuid(r.getToolStepId()),
+                        after == null ? null : after.uuid(0),
+                        page.limit()),
+                workOrders::list,
+                found -> {
+                    var listed = page.page(found, order -> Keyset.of(order.id()));
+                    return ListWorkOrdersResponse.newBuilder()
+                            .addAllWorkOrders(
+                                    listed.map(WorkOrderProtos::toMessage).items())
+                            .setNextPageToken(listed.nextPageToken())
+                            .build();
+                });
+    }
+
+    @Override
+    public void cancelWorkOrder(CancelWorkOrderRequest request, StreamObserver<CancelWorkOrderResponse> observer) {
+        replies.write(
+                request,
+                observer,
+                r -> new WorkOrders.Cancellation(uuid(r.getWorkOrderId()), r.getReason()),
+                workOrders::cancel,
+                order -> CancelWorkOrderResponse.newBuilder()
+                        .setWorkOrder(WorkOrderProtos.toMessage(order))
+                        .build());
+    }
+}

@@ -1,0 +1,158 @@
+package dev.sortie.agent.api;
+
+import static dev.sortie.runtime.grpc.Messages.duration;
+import static dev.sortie.runtime.grpc.Messages.instant;
+import static dev.sortie.runtime.grpc.Messages.json;
+import static dev.sortie.runtime.grpc.Messages.nullableUuid;
+import static dev.sortie.runtime.grpc.Messages.struct;
+import static dev.sortie.runtime.grpc.Messages.timestamp;
+
+import com.google.protobuf.CodedOutputStream;
+import com.google.protobuf.Message;
+import dev.sortie.agent.domain.WorkOrder;
+import dev.sortie.agent.domain.WorkOrderStatus;
+import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.type.v1.ErrorReason;
+import java.io.IOException;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Work orders as messages. */
+final class WorkOrderProtos {
+    private WorkOrderProtos() {}
+
+    static List<WorkOrder.Draft> toDrafts(EnqueueWorkOrdersRequest request) {
+        var drafts = new ArrayList<WorkOrder.Draft>(request.getWorkOrdersCount());
+        var unnamed = new ArrayList<Failure.FieldViolation>();
+        for (int i = 0; i < request.getWorkOrdersCount(); i++) {
+            var field = "work_orders[" + i + "]";
+            var order = request.getWorkOrders(i);
+            if (order.getQueueName().isEmpty()) {
+                unnamed.add(new Failure.FieldViolation(field + ".queue_name", "value is required"));
+            } else {
+                drafts.add(toDraft(order, field));
+            }
+        }
+        if (!unnamed.isEmpty()) {
+            throw Failure.invalidArgument(ErrorReason.ERROR_REASON_FIELD_INVALID, unnamed)
+                    .with("field_count", unnamed.size())
+                    .exception();
+        }
+        return drafts;
+    }
+
+    private static WorkOrder.Draft toDraft(dev.sortie.agent.v1.WorkOrder order, String field) {
+        return new WorkOrder.Draft(
+                order.getQueueName(),
+                nullableUuid(order.getToolStepId()),
+                order.getPriority() == 0 ? WorkOrder.DEFAULT_PRIORITY : order.getPriority(),
+                json(order.getPayload(), field + ".payload"),
+                QueueProtos.toPolicy(order.getRetryPolicy()),
+                order.hasTimeout() ? duration(order.getTimeout()) : null,
+                order.getDedupeKey(),
+                // As the database keeps it.
+                order.hasRunTime() ? instant(order.getRunTime()).truncatedTo(ChronoUnit.MICROS) : null,
+                order.hasExpireTime() ? instant(order.getExpireTime()).truncatedTo(ChronoUnit.MICROS) : null,
+                contentHash(order));
+    }
+
+    static dev.sortie.agent.v1.WorkOrder toMessage(WorkOrder order) {
+        var message = dev.sortie.agent.v1.WorkOrder.newBuilder()
+                .setWorkOrderId(order.id().toString())
+                .setQueueName(order.queueName())
+                .setStatus(toMessage(order.status()))
+                .setPriority(order.priority())
+                .setErrorMessage(order.errorMessage())
+                .setRetryCount(order.retryCount())
+                .setRetryPolicy(QueueProtos.toMessage(order.retryPolicy()))
+                .setTimeout(duration(order.timeout()))
+                .setDedupeKey(order.dedupeKey())
+                .setRunTime(timestamp(order.runAt()))
+                .setEnqueueTime(timestamp(order.enqueuedAt()))
+                .setCancelRequested(order.cancelRequested())
+                .setUpdateTime(timestamp(order.updatedAt()))
+                .setEtag(Long.toString(order.version()));
+        if (order.toolStepId() != null) {
+            message.setToolStepId(order.toolStepId().toString());
+        }
+        if (order.payload() != null) {
+            message.setPayload(struct(order.payload()));
+        }
+        if (order.result() != null) {
+            message.setResult(struct(order.result()));
+        }
+        if (order.expiresAt() != null) {
+            message.setExpireTime(timestamp(order.expiresAt()));
+        }
+        if (order.claimedAt() != null) {
+            message.setClaimTime(timestamp(order.claimedAt()));
+        }
+        if (order.completedAt() != null) {
+            message.setCompleteTime(timestamp(order.completedAt()));
+        }
+        if (order.workerId() != null) {
+            message.setWorkerId(order.workerId().toString());
+        }
+        return message.build();
+    }
+
+    static @Nullable WorkOrderStatus toStatus(dev.sortie.agent.v1.WorkOrderStatus status) {
+        return switch (status) {
+            case WORK_ORDER_STATUS_PENDING -> WorkOrderStatus.PENDING;
+            case WORK_ORDER_STATUS_CLAIMED -> WorkOrderStatus.CLAIMED;
+            case WORK_ORDER_STATUS_COMPLETED -> WorkOrderStatus.COMPLETED;
+            case WORK_ORDER_STATUS_FAILED -> WorkOrderStatus.FAILED;
+            case WORK_ORDER_STATUS_EXPIRED -> WorkOrderStatus.EXPIRED;
+            case WORK_ORDER_STATUS_CANCELLED -> WorkOrderStatus.CANCELLED;
+            case WORK_ORDER_STATUS_UNSPECIFIED, UNRECOGNIZED -> null;
+        };
+    }
+
+    static dev.sortie.agent.v1.WorkOrderStatus toMessage(WorkOrderStatus status) {
+        return switch (status) {
+            case PENDING -> dev.sortie.agent.v1.WorkOrderStatus.WORK_ORDER_STATUS_PENDING;
+            case CLAIMED -> dev.sortie.agent.v1.WorkOrderStatus.WORK_ORDER_STATUS_CLAIMED;
+            case COMPLETED -> dev.sortie.agent.v1.WorkOrderStatus.WORK_ORDER_STATUS_COMPLETED;
+            case FAILED -> dev.sortie.agent.v1.WorkOrderStatus.WORK_ORDER_STATUS_FAILED;
+            case EXPIRED -> dev.sortie.agent.v1.WorkOrderStatus.WORK_ORDER_STATUS_EXPIRED;
+            case CANCELLED -> dev.sortie.agent.v1.WorkOrderStatus.WORK_ORDER_STATUS_CANCELLED;
+        };
+    }
+
+    /** Of what the caller says: not of what only the server sets. */
+    private static byte[] contentHash(dev.sortie.agent.v1.WorkOrder order) {
+        var said = order.toBuilder()
+                .clearWorkOrderId()
+                .clearStatus()
+                .clearResult()
+                .clearErrorMessage()
+                .clearRetryCount()
+                .clearEnqueueTime()
+                .clearClaimTime()
+                .clearCompleteTime()
+                .clearWorkerId()
+                .clearCancelRequested()
+                .clearUpdateTime()
+                .clearEtag()
+                .setPriority(order.getPriority() == 0 ? WorkOrder.DEFAULT_PRIORITY : order.getPriority())
+                .build();
+        return hash(said);
+    }
+
+    private static byte[] hash(Message message) {
+        try {
+            var bytes = new byte[message.getSerializedSize()];
+            var output = CodedOutputStream.newInstance(bytes);
+            output.useDeterministicSerialization(); // the fields of a struct have no order of their own
+            message.writeTo(output);
+            return MessageDigest.getInstance("SHA-256").digest(bytes);
+        } catch (IOException | NoSuchAlgorithmException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+}

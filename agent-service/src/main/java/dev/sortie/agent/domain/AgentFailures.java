@@ -1,0 +1,116 @@
+package dev.sortie.agent.domain;
+
+import dev.sortie.agent.v1.ErrorReason;
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.failure.FailureException;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/** The failures of agent-service's calls, by name. */
+public final class AgentFailures {
+    private AgentFailures() {}
+
+    static FailureException notFound(String resource, Object id) {
+        return Failure.notFound(
+                        dev.sortie.type.v1.ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND,
+                        "%s %s does not exist",
+                        resource,
+                        id)
+                .with("resource", resource)
+                .with("id", id)
+                .exception();
+    }
+
+    static FailureException toolStepNotFound(int position, UUID toolStepId) {
+        return Failure.failedPrecondition(
+                        dev.sortie.type.v1.ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND,
+                        "work_orders[%d].tool_step_id: tool step %s does not exist",
+                        position,
+                        toolStepId)
+                .with("field", "work_orders[" + position + "].tool_step_id")
+                .with("resource", "tool_step")
+                .with("id", toolStepId)
+                .exception();
+    }
+
+    static FailureException etagMismatch(String resource, Object id, String current) {
+        return Failure.aborted(
+                        dev.sortie.type.v1.ErrorReason.ERROR_REASON_ETAG_MISMATCH,
+                        "%s %s has changed; read it again and decide anew",
+                        resource,
+                        id)
+                .with("resource", resource)
+                .with("id", id)
+                .with("etag", current)
+                .exception();
+    }
+
+    static FailureException dedupeKeyTaken(String dedupeKey, UUID workOrderId) {
+        return Failure.alreadyExists(
+                        ErrorReason.ERROR_REASON_DEDUPE_KEY_TAKEN,
+                        "the queue has order %s with dedupe_key %s and other content; use another key",
+                        workOrderId,
+                        dedupeKey)
+                .with("dedupe_key", dedupeKey)
+                .with("work_order_id", workOrderId)
+                .exception();
+    }
+
+    static FailureException moveNotAllowed(UUID workOrderId, WorkOrderStatus status, WorkOrderStatus.Move move) {
+        var allowed = status.moves().stream().map(Enum::name).collect(Collectors.joining(","));
+        return Failure.failedPrecondition(
+                        ErrorReason.ERROR_REASON_MOVE_NOT_ALLOWED,
+                        "work order %s is %s, which does not allow %s",
+                        workOrderId,
+                        status,
+                        move)
+                .with("resource", "work_order")
+                .with("id", workOrderId)
+                .with("state", status)
+                .with("move", move)
+                .with("allowed_moves", allowed)
+                .exception();
+    }
+
+    static FailureException workerNotRegistered(UUID workerId) {
+        return Failure.failedPrecondition(
+                        ErrorReason.ERROR_REASON_WORKER_NOT_REGISTERED,
+                        "worker %s is not registered; register it and try again",
+                        workerId)
+                .with("worker_id", workerId)
+                .exception();
+    }
+
+    static FailureException workerAtCapacity(UUID workerId, int limit) {
+        return Failure.failedPrecondition(
+                        ErrorReason.ERROR_REASON_WORKER_AT_CAPACITY,
+                        "worker %s holds as many claims as it may (%d); finish some first",
+                        workerId,
+                        limit)
+                .with("worker_id", workerId)
+                .with("limit", limit)
+                .exception();
+    }
+
+    static Failure claimStale(UUID workOrderId, @Nullable WorkOrderStatus status) {
+        var failure = Failure.failedPrecondition(
+                        ErrorReason.ERROR_REASON_CLAIM_STALE,
+                        "the claim token is not the current one of work order %s; stop working on it",
+                        workOrderId)
+                .with("work_order_id", workOrderId);
+        return status == null ? failure : failure.with("status", status);
+    }
+
+    static FailureException logOutOfOrder(long sequence, long previous) {
+        return Failure.invalidArgument(
+                        ErrorReason.ERROR_REASON_LOG_OUT_OF_ORDER,
+                        "lines",
+                        "sequence %d follows %d (expected: rising numbers within a message)",
+                        sequence,
+                        previous)
+                .with("sequence", sequence)
+                .with("previous_sequence", previous)
+                .exception();
+    }
+}

@@ -1,0 +1,100 @@
+package dev.sortie.agent.domain;
+
+import dev.sortie.agent.store.ClaimStore;
+import dev.sortie.agent.store.LogStore;
+import dev.sortie.runtime.sql.Database;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What the service does by itself. Every replica does it: what one has locked, the others pass over, and doing it twice
+ * changes nothing.
+ */
+public final class AgentJobs {
+    private static final Logger LOG = LoggerFactory.getLogger(AgentJobs.class);
+    private static final int BATCH = 500;
+
+    private final Database database;
+    private final Work work;
+    private final Presence presence;
+    private final Logs logs;
+    private final ClaimStore claims;
+    private final LogStore logStore;
+    private final WorkSignals signals;
+
+    public AgentJobs(
+            Database database,
+            Work work,
+            Presence presence,
+            Logs logs,
+            ClaimStore claims,
+            LogStore logStore,
+            WorkSignals signals) {
+        this.database = database;
+        this.work = work;
+        this.presence = presence;
+        this.logs = logs;
+        this.claims = claims;
+        this.logStore = logStore;
+        this.signals = signals;
+    }
+
+    /** Ends the claims whose leases have run out. */
+    public void endLeases() {
+        while (database.transaction(tx -> work.timeOut(tx, BATCH)) == BATCH) {}
+    }
+
+    /** Gives up the orders that nobody claimed in time. */
+    public void expireOrders() {
+        while (database.transaction(tx -> work.expire(tx, BATCH)) == BATCH) {}
+    }
+
+    /** Writes when workers called. What cannot be written now is written the next time. */
+    public void writePresence() {
+        if (!presence.hasCalls()) {
+            return;
+        }
+        var calls = presence.take();
+        try {
+            database.transaction(tx -> {
+                presence.write(tx, calls);
+                return calls.size();
+            });
+        } catch (RuntimeException failed) {
+            calls.forEach(presence::touch);
+            throw failed;
+        }
+    }
+
+    /** Takes note of workers that have fallen silent. */
+    public void markSilentWorkers() {
+        while (database.transaction(presence::markSilent) == BATCH) {}
+    }
+
+    /** Wakes those who wait for work that is there, or will be before long; whatever signals were lost. */
+    public void lookForWork() {
+        var queueNames = signals.waitedFor();
+        if (queueNames.isEmpty()) {
+            return;
+        }
+        for (var outlook : claims.lookAhead(database.queries(), queueNames)) {
+            signals.wake(outlook.queueName(), outlook.claimable());
+            if (outlook.nextRunAt() != null) {
+                signals.wakeAt(outlook.queueName(), outlook.nextRunAt());
+            }
+        }
+    }
+
+    /** Wakes those who follow logs that other replicas have written. */
+    public void lookForLines() {
+        logs.poll(database.queries());
+    }
+
+    /** Makes the partitions that logs will need and drops those that are no longer kept. */
+    public void keepLogPartitions() {
+        int dropped = logStore.keepPartitions(database.queries());
+        if (dropped > 0) {
+            LOG.info("{} days of execution logs dropped", dropped);
+        }
+    }
+}

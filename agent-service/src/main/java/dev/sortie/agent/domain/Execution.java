@@ -1,0 +1,19 @@
+package dev.sortie.agent.domain;
+
+import java.time.Instant;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** One attempt at an order. */
+public record Execution(
+        UUID id,
+        UUID workOrderId,
+        @Nullable UUID toolStepId,
+        UUID workerId,
+        ExecutionStatus status,
+        int attempt,
+        ExecutionReport report,
+        String errorMessage,
+        Instant startedAt,
+        @Nullable Instant completedAt,
+        Instant updatedAt) {}

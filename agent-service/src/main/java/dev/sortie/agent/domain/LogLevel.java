@@ -1,0 +1,18 @@
+package dev.sortie.agent.domain;
+
+import java.util.Arrays;
+import java.util.List;
+
+/** How important a log line is, rising. */
+public enum LogLevel {
+    DEBUG,
+    INFO,
+    WARNING,
+    ERROR,
+    CRITICAL;
+
+    /** This level and those above it. */
+    public List<LogLevel> andAbove() {
+        return Arrays.asList(values()).subList(ordinal(), values().length);
+    }
+}

@@ -1,0 +1,69 @@
+package dev.sortie.agent.domain;
+
+import dev.sortie.agent.store.WorkerStore;
+import dev.sortie.runtime.sql.Tx;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * When workers last called. Calls are noted in memory and written about once a second, all of them in one statement:
+ * what many workers say often must cost the database next to nothing.
+ */
+public final class Presence {
+    private static final Logger LOG = LoggerFactory.getLogger(Presence.class);
+    private static final Duration SILENCE = Duration.ofMinutes(1);
+
+    private final WorkerStore workers;
+    private final Map<UUID, Instant> calls = new ConcurrentHashMap<>();
+
+    public Presence(WorkerStore workers) {
+        this.workers = workers;
+    }
+
+    /** Notes that a worker called. */
+    public void touch(UUID workerId, Instant at) {
+        calls.merge(workerId, at, (one, other) -> one.isAfter(other) ? one : other);
+    }
+
+    /** True when there is something to write. */
+    public boolean hasCalls() {
+        return !calls.isEmpty();
+    }
+
+    /** Takes what was noted, to be written. */
+    public Map<UUID, Instant> take() {
+        var taken = new HashMap<UUID, Instant>();
+        for (var id : List.copyOf(calls.keySet())) {
+            var at = calls.remove(id);
+            if (at != null) {
+                taken.put(id, at);
+            }
+        }
+        return taken;
+    }
+
+    /** Writes when workers called; those that were thought to be gone are back. */
+    public void write(Tx tx, Map<UUID, Instant> taken) {
+        for (var back : workers.touch(tx, taken)) {
+            tx.change(Workers.change(back.workerId(), back.version(), back.status()));
+            tx.afterCommit(() -> LOG.info("worker {} is back", back.workerId()));
+        }
+    }
+
+    /** Takes note of workers that have not called for a minute. Their leases run out by themselves. */
+    public int markSilent(Tx tx) {
+        var silent = workers.markSilent(tx, tx.now().minus(SILENCE));
+        for (var gone : silent) {
+            tx.change(Workers.change(gone.workerId(), gone.version(), gone.status()));
+            tx.afterCommit(() -> LOG.info("worker {} has not called for a minute and is OFFLINE", gone.workerId()));
+        }
+        return silent.size();
+    }
+}

@@ -1,0 +1,109 @@
+package dev.sortie.agent.domain;
+
+import dev.sortie.agent.store.QueueStore;
+import dev.sortie.runtime.id.Ids;
+import dev.sortie.runtime.sql.Change;
+import dev.sortie.runtime.sql.Queries;
+import dev.sortie.runtime.sql.Tx;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/** Queues: what workers claim from. */
+public final class Queues {
+    private final QueueStore queues;
+    private final WorkSignals signals;
+    private final Ids ids;
+
+    public Queues(QueueStore queues, WorkSignals signals, Ids ids) {
+        this.queues = queues;
+        this.signals = signals;
+        this.ids = ids;
+    }
+
+    /**
+     * What to list, by name.
+     *
+     * @param after the last queue of the page before; null for the first page
+     */
+    public record ListRequest(@Nullable String after, int limit) {}
+
+    /** Creates a queue, or gives it other settings. */
+    public Queue put(Tx tx, Queue.Draft draft) {
+        if (draft.etag() == null) {
+            var made = queues.insert(tx, List.of(draft), List.of(ids.next()));
+            if (!made.isEmpty()) {
+                tx.change(created(made.getFirst()));
+                return made.getFirst();
+            }
+        }
+        var queue =
+                queues.lock(tx, draft.name()).orElseThrow(() -> AgentFailures.etagMismatch("queue", draft.name(), ""));
+        var etag = Long.toString(queue.version());
+        if (draft.etag() != null && !draft.etag().equals(etag)) {
+            throw AgentFailures.etagMismatch("queue", draft.name(), etag);
+        }
+        if (draft.describes(queue)) {
+            return queue;
+        }
+        var changed = queues.update(tx, draft);
+        tx.change(updated(changed));
+        return changed;
+    }
+
+    public Queue get(Queries queries, String name) {
+        return queues.find(queries, name).orElseThrow(() -> AgentFailures.notFound("queue", name));
+    }
+
+    public List<Queue> list(Queries queries, ListRequest request) {
+        return queues.list(queries, request);
+    }
+
+    public Queue pause(Tx tx, String name) {
+        return setPaused(tx, name, true);
+    }
+
+    public Queue resume(Tx tx, String name) {
+        var queue = setPaused(tx, name, false);
+        tx.afterCommit(() -> signals.claimable(name, Integer.MAX_VALUE, tx.now()));
+        return queue;
+    }
+
+    /** The queues of these names; those that are missing are made. */
+    Map<String, Queue> ensure(Tx tx, Collection<String> names) {
+        var found = new HashMap<String, Queue>();
+        queues.findAll(tx, names).forEach(queue -> found.put(queue.name(), queue));
+        var missing = new TreeSet<>(names); // in one order for everybody, so that no two wait for each other
+        missing.removeAll(found.keySet());
+        if (!missing.isEmpty()) {
+            var drafts = missing.stream().map(Queue.Draft::named).toList();
+            for (var queue : queues.insert(
+                    tx, drafts, missing.stream().map(_ -> ids.next()).toList())) {
+                tx.change(created(queue));
+            }
+            queues.findAll(tx, missing).forEach(queue -> found.put(queue.name(), queue));
+        }
+        return found;
+    }
+
+    private Queue setPaused(Tx tx, String name, boolean paused) {
+        var changed = queues.setPaused(tx, name, paused);
+        changed.ifPresent(queue -> tx.change(updated(queue)));
+        return changed.orElseGet(() -> get(tx, name));
+    }
+
+    private static Change created(Queue queue) {
+        return describe(Change.created("queue", queue.id(), queue.version()), queue);
+    }
+
+    private static Change updated(Queue queue) {
+        return describe(Change.updated("queue", queue.id(), queue.version()), queue);
+    }
+
+    private static Change describe(Change change, Queue queue) {
+        return change.with("queue_name", queue.name()).with("paused", queue.paused());
+    }
+}

@@ -1,0 +1,135 @@
+package dev.sortie.agent.domain;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Wakes calls of this process that wait for work: as many as there are orders, those that have waited longest first. A
+ * signal may be lost or come for nothing; who waits looks again by itself.
+ */
+public final class WorkSignals {
+    private static final Duration HORIZON = Duration.ofSeconds(5);
+
+    private final InstantSource clock;
+    private final ScheduledExecutorService timers;
+    private final Map<String, Set<Waiter>> waiting = new HashMap<>();
+
+    /** @param timers runs what is due, and is never kept waiting by it */
+    public WorkSignals(InstantSource clock, ScheduledExecutorService timers) {
+        this.clock = clock;
+        this.timers = timers;
+    }
+
+    /** A call that waits for work of some queues. Close it when it no longer does. */
+    public final class Waiter implements AutoCloseable {
+        private final Collection<String> queueNames;
+        private final Semaphore signal = new Semaphore(0);
+
+        private Waiter(Collection<String> queueNames) {
+            this.queueNames = List.copyOf(queueNames);
+        }
+
+        /**
+         * Waits for a signal.
+         *
+         * @return false when there was none in time
+         */
+        public boolean await(Duration longest) throws InterruptedException {
+            if (!signal.tryAcquire(Math.max(0, longest.toNanos()), TimeUnit.NANOSECONDS)) {
+                return false;
+            }
+            signal.drainPermits();
+            return true;
+        }
+
+        /** Ends the wait of this call, whether there is work or not. */
+        public void wake() {
+            signal.release();
+        }
+
+        /** Stops waiting; a signal that came meanwhile goes to the next in line. */
+        @Override
+        public void close() {
+            synchronized (waiting) {
+                for (var queueName : queueNames) {
+                    var line = waiting.get(queueName);
+                    if (line != null && line.remove(this) && line.isEmpty()) {
+                        waiting.remove(queueName);
+                    }
+                }
+            }
+            if (signal.tryAcquire()) {
+                queueNames.forEach(queueName -> WorkSignals.this.wake(queueName, 1));
+            }
+        }
+    }
+
+    /** Stands in line. */
+    public Waiter waitFor(Collection<String> queueNames) {
+        var waiter = new Waiter(queueNames);
+        synchronized (waiting) {
+            for (var queueName : waiter.queueNames) {
+                waiting.computeIfAbsent(queueName, _ -> new LinkedHashSet<>()).add(waiter);
+            }
+        }
+        return waiter;
+    }
+
+    /** The queues that somebody waits for. */
+    public Set<String> waitedFor() {
+        synchronized (waiting) {
+            return Set.copyOf(waiting.keySet());
+        }
+    }
+
+    /** Says that a committed transaction of this process put orders into a queue, claimable from a time on. */
+    public void claimable(String queueName, int count, Instant from) {
+        if (from.isAfter(clock.instant())) {
+            wakeAt(queueName, from);
+            return;
+        }
+        wake(queueName, count);
+    }
+
+    /** Wakes one who waits for a queue, at a time; those far ahead are left to polling. */
+    public void wakeAt(String queueName, Instant at) {
+        var ahead = Duration.between(clock.instant(), at);
+        if (ahead.compareTo(HORIZON) > 0) {
+            return;
+        }
+        // A moment later, so that the order is claimable by then.
+        timers.schedule(() -> wake(queueName, 1), Math.max(0, ahead.toMillis() + 1), TimeUnit.MILLISECONDS);
+    }
+
+    /** Wakes those who have waited longest for a queue. */
+    public void wake(String queueName, int count) {
+        var chosen = new ArrayList<Waiter>();
+        synchronized (waiting) {
+            for (var waiter : waiting.getOrDefault(queueName, Set.of())) {
+                if (chosen.size() == count) {
+                    break;
+                }
+                if (waiter.signal.availablePermits() == 0) {
+                    chosen.add(waiter);
+                }
+            }
+        }
+        chosen.forEach(waiter -> waiter.signal.release());
+    }
+
+    /** Wakes everybody, for the server is about to stop. */
+    public void wakeAll() {
+        waitedFor().forEach(queueName -> wake(queueName, Integer.MAX_VALUE));
+    }
+}

@@ -1,0 +1,54 @@
+package dev.sortie.agent.domain;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A process that claims work.
+ *
+ * @param maxConcurrentTasks the most claims it may hold
+ * @param leaseDuration the lease it gets unless it asks for another
+ * @param contextWindowSize in tokens; 0 when not known
+ * @param config a JSON object
+ * @param heldClaims how many claims it holds
+ * @param deregisteredAt when it was taken out of service for good; null while it may claim
+ */
+public record Worker(
+        UUID id,
+        String name,
+        WorkerType type,
+        WorkerStatus status,
+        String softwareVersion,
+        int maxConcurrentTasks,
+        Duration leaseDuration,
+        long contextWindowSize,
+        String config,
+        int heldClaims,
+        Instant lastHeartbeatAt,
+        @Nullable Instant deregisteredAt,
+        Instant createdAt,
+        Instant updatedAt,
+        long version) {
+
+    /** What a caller says of a worker that it registers. */
+    public record Draft(
+            String name,
+            WorkerType type,
+            String softwareVersion,
+            int maxConcurrentTasks,
+            Duration leaseDuration,
+            long contextWindowSize,
+            String config) {}
+
+    /** True until it is deregistered. */
+    public boolean isRegistered() {
+        return deregisteredAt == null;
+    }
+
+    /** How many more claims it may hold. */
+    public int room() {
+        return Math.max(0, maxConcurrentTasks - heldClaims);
+    }
+}

@@ -1,0 +1,65 @@
+package dev.sortie.agent.domain;
+
+import dev.sortie.agent.store.WorkerStore;
+import dev.sortie.runtime.id.Ids;
+import dev.sortie.runtime.sql.Change;
+import dev.sortie.runtime.sql.Queries;
+import dev.sortie.runtime.sql.Tx;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** Workers: the processes that do the work. */
+public final class Workers {
+    private final WorkerStore workers;
+    private final Work work;
+    private final Ids ids;
+
+    public Workers(WorkerStore workers, Work work, Ids ids) {
+        this.workers = workers;
+        this.work = work;
+        this.ids = ids;
+    }
+
+    /**
+     * What to list, newest first.
+     *
+     * @param status null for every status
+     * @param before the last worker of the page before; null for the first page
+     */
+    public record ListRequest(
+            @Nullable WorkerStatus status, @Nullable UUID before, int limit) {}
+
+    public Worker register(Tx tx, Worker.Draft draft) {
+        var worker = workers.insert(tx, ids.next(), draft);
+        tx.change(Change.created("worker", worker.id(), worker.version())
+                .with("worker_id", worker.id())
+                .with("status", worker.status()));
+        return worker;
+    }
+
+    public Worker get(Queries queries, UUID id) {
+        return workers.find(queries, id).orElseThrow(() -> AgentFailures.notFound("worker", id));
+    }
+
+    public List<Worker> list(Queries queries, ListRequest request) {
+        return workers.list(queries, request);
+    }
+
+    /** Takes a worker out of service for good and gives back what it holds. */
+    public Worker deregister(Tx tx, UUID id) {
+        var worker = workers.lock(tx, id).orElseThrow(() -> AgentFailures.notFound("worker", id));
+        if (!worker.isRegistered()) {
+            return worker;
+        }
+        work.releaseAll(tx, id);
+        var gone = workers.deregister(tx, id);
+        tx.change(change(id, gone.version(), gone.status()));
+        return gone;
+    }
+
+    /** A worker that came or went. Whether it is IDLE or BUSY follows from the changes of orders. */
+    static Change change(UUID id, long version, WorkerStatus status) {
+        return Change.updated("worker", id, version).with("worker_id", id).with("status", status);
+    }
+}

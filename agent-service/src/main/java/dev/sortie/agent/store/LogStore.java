@@ -1,0 +1,158 @@
+package dev.sortie.agent.store;
+
+import static dev.sortie.agent.store.WorkOrderStore.column;
+
+import dev.sortie.agent.domain.ClaimTokens;
+import dev.sortie.agent.domain.ExecutionStatus;
+import dev.sortie.agent.domain.LogLevel;
+import dev.sortie.agent.domain.LogLine;
+import dev.sortie.agent.domain.Logs;
+import dev.sortie.agent.domain.WorkOrderStatus;
+import dev.sortie.runtime.sql.Queries;
+import dev.sortie.runtime.sql.Rows;
+import io.vertx.sqlclient.Row;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.UUID;
+
+/** The lines of executions, in a partition for each day. */
+public final class LogStore {
+    private static final int DAYS_AHEAD = 7;
+    private static final Duration KEPT = Duration.ofDays(30);
+
+    // The share lock makes the end of a claim wait for lines that are being stored: once an execution has ended, all
+    // its lines can be read.
+    private static final String APPEND = """
+            WITH claim AS MATERIALIZED (
+                SELECT s.execution_id
+                FROM executions x
+                JOIN work_order_states s ON s.work_order_id = x.work_order_id
+                WHERE x.execution_id = $1::uuid AND s.execution_id = $1::uuid AND s.status = 'CLAIMED'
+                  AND s.claim_hash = $2::bytea AND s.lease_expires_at > $3::timestamptz
+                FOR SHARE OF s
+            ), stored AS (
+                INSERT INTO execution_logs (execution_id, sequence, level, message, metadata, logged_at)
+                SELECT c.execution_id, l.sequence, l.level, l.message, l.metadata::jsonb,
+                    coalesce(l.logged_at, $3::timestamptz)
+                FROM claim c
+                CROSS JOIN unnest($4::bigint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
+                    AS l (sequence, level, message, metadata, logged_at)
+                ON CONFLICT (execution_id, sequence) DO NOTHING
+                RETURNING 1
+            )
+            SELECT (SELECT count(*)::integer FROM claim) AS claims, (SELECT count(*)::integer FROM stored) AS stored
+            """;
+    private static final String FIND_ORDER = """
+            SELECT s.work_order_id, s.status
+            FROM executions x
+            JOIN work_order_states s ON s.work_order_id = x.work_order_id
+            WHERE x.execution_id = $1::uuid
+            """;
+    private static final String LAST_SEQUENCE =
+            "SELECT coalesce(max(sequence), 0) AS last FROM execution_logs WHERE execution_id = $1::uuid";
+    private static final String STATUS = "SELECT status FROM executions WHERE execution_id = $1::uuid";
+    private static final String LIST = """
+            SELECT sequence, level, message, metadata::text AS metadata, logged_at
+            FROM execution_logs
+            WHERE execution_id = $1::uuid AND sequence > $2::bigint AND level = ANY ($3::text[])
+            ORDER BY sequence LIMIT $4::integer
+            """;
+    private static final String REACH = """
+            SELECT x.execution_id, x.status <> 'RUNNING' AS ended,
+                coalesce((SELECT max(l.sequence) FROM execution_logs l WHERE l.execution_id = x.execution_id), 0) AS last
+            FROM executions x
+            WHERE x.execution_id = ANY ($1::uuid[])
+            """;
+    private static final String KEEP_PARTITIONS =
+            "SELECT keep_log_partitions($1::text::date, $2::text::date, $3::text::date) AS dropped";
+
+    /** The order of an execution. */
+    public record Order(UUID workOrderId, WorkOrderStatus status) {}
+
+    /** How far the log of an execution reaches. */
+    public record Reach(UUID executionId, long lastSequence, boolean ended) {}
+
+    /**
+     * Stores lines, those left out whose numbers are there.
+     *
+     * @return how many were stored; empty when the claim is not current
+     */
+    public OptionalInt append(Queries queries, Logs.Append append) {
+        var lines = append.lines();
+        return queries.find(
+                        APPEND,
+                        row -> row.getInteger("claims") == 0
+                                ? OptionalInt.empty()
+                                : OptionalInt.of(row.getInteger("stored")),
+                        append.executionId(),
+                        ClaimTokens.hash(append.claimToken()),
+                        queries.now(),
+                        column(Long.class, lines, LogLine::sequence),
+                        column(LogLevel.class, lines, LogLine::level),
+                        column(String.class, lines, LogLine::message),
+                        column(String.class, lines, LogLine::metadata),
+                        column(Instant.class, lines, LogLine::loggedAt))
+                .orElseThrow();
+    }
+
+    public Optional<Order> findOrder(Queries queries, UUID executionId) {
+        return queries.find(
+                FIND_ORDER,
+                row -> new Order(row.getUUID("work_order_id"), Rows.value(row, "status", WorkOrderStatus.class)),
+                executionId);
+    }
+
+    public long lastSequence(Queries queries, UUID executionId) {
+        return queries.find(LAST_SEQUENCE, row -> row.getLong("last"), executionId)
+                .orElseThrow();
+    }
+
+    public Optional<ExecutionStatus> status(Queries queries, UUID executionId) {
+        return queries.find(STATUS, row -> Rows.value(row, "status", ExecutionStatus.class), executionId);
+    }
+
+    /** Lines after a number, of a level and above. */
+    public List<LogLine> list(Queries queries, UUID executionId, long after, LogLevel minLevel, int limit) {
+        return queries.list(LIST, LogStore::map, executionId, after, minLevel.andAbove(), limit);
+    }
+
+    /** How far the logs of executions reach. */
+    public List<Reach> reach(Queries queries, Collection<UUID> executionIds) {
+        return queries.list(
+                REACH,
+                row -> new Reach(row.getUUID("execution_id"), row.getLong("last"), row.getBoolean("ended")),
+                executionIds);
+    }
+
+    /**
+     * Makes the partitions of the coming days, and drops those that are older than what is kept.
+     *
+     * @return how many were dropped
+     */
+    public int keepPartitions(Queries queries) {
+        var today = LocalDate.ofInstant(queries.now(), ZoneOffset.UTC);
+        return queries.find(
+                        KEEP_PARTITIONS,
+                        row -> row.getInteger("dropped"),
+                        today.minusDays(1).toString(),
+                        today.plusDays(DAYS_AHEAD).toString(),
+                        // An attempt may last a day: a line may be a day younger than its partition.
+                        today.minusDays(KEPT.toDays() + 1).toString())
+                .orElseThrow();
+    }
+
+    private static LogLine map(Row row) {
+        return new LogLine(
+                row.getLong("sequence"),
+                Rows.value(row, "level", LogLevel.class),
+                row.getString("message"),
+                row.getString("metadata"),
+                Rows.instant(row, "logged_at"));
+    }
+}

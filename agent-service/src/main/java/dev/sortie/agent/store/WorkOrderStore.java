@@ -1,0 +1,248 @@
+package dev.sortie.agent.store;
+
+import dev.sortie.agent.domain.WorkOrder;
+import dev.sortie.agent.domain.WorkOrderStatus;
+import dev.sortie.agent.domain.WorkOrders;
+import dev.sortie.agent.domain.WorkOrders.Placement;
+import dev.sortie.agent.domain.WorkOrders.Twin;
+import dev.sortie.runtime.sql.Queries;
+import dev.sortie.runtime.sql.Rows;
+import dev.sortie.runtime.sql.Tx;
+import io.vertx.sqlclient.Row;
+import java.lang.reflect.Array;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** Work orders: what they ask for, where they stand, and what they have come to. */
+public final class WorkOrderStore {
+    // Without what may be large.
+    private static final String SUMMARY = """
+            SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.priority, NULL::text AS payload,
+                NULL::text AS result, coalesce(r.error_message, '') AS error_message, s.retry_count, o.max_retries,
+                o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms, o.dedupe_key, s.run_at,
+                o.expires_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id, s.cancel_requested,
+                s.updated_at, s.version
+            FROM work_orders o
+            JOIN work_order_states s ON s.work_order_id = o.work_order_id
+            LEFT JOIN work_order_results r ON r.work_order_id = o.work_order_id
+            """;
+    private static final String FIND = """
+            SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.priority, o.payload::text AS payload,
+                r.result::text AS result, coalesce(r.error_message, '') AS error_message, s.retry_count,
+                o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms,
+                o.dedupe_key, s.run_at, o.expires_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id,
+                s.cancel_requested, s.updated_at, s.version
+            FROM work_orders o
+            JOIN work_order_states s ON s.work_order_id = o.work_order_id
+            LEFT JOIN work_order_results r ON r.work_order_id = o.work_order_id
+            WHERE o.work_order_id = $1::uuid
+            """;
+    private static final String FIND_ALL = SUMMARY + " WHERE o.work_order_id = ANY ($1::uuid[])";
+    private static final String LIST = SUMMARY + """
+            WHERE ($1::uuid IS NULL OR o.work_order_id < $1::uuid)
+            ORDER BY o.work_order_id DESC LIMIT $2::integer
+            """;
+    private static final String LIST_BY_STATUS = SUMMARY + """
+            WHERE s.status = $3::text AND ($1::uuid IS NULL OR s.work_order_id < $1::uuid)
+              AND ($4::text IS NULL OR o.queue_name = $4::text)
+            ORDER BY s.work_order_id DESC LIMIT $2::integer
+            """;
+    private static final String LIST_BY_QUEUE = SUMMARY + """
+            WHERE o.queue_name = $3::text AND ($1::uuid IS NULL OR o.work_order_id < $1::uuid)
+            ORDER BY o.work_order_id DESC LIMIT $2::integer
+            """;
+    private static final String LIST_BY_TOOL_STEP = SUMMARY + """
+            WHERE o.tool_step_id = $3::uuid AND ($1::uuid IS NULL OR o.work_order_id < $1::uuid)
+              AND ($4::text IS NULL OR s.status = $4::text) AND ($5::text IS NULL OR o.queue_name = $5::text)
+            ORDER BY o.work_order_id DESC LIMIT $2::integer
+            """;
+    // Waits for transactions that place the same dedupe keys; answers the orders that were placed.
+    private static final String INSERT = """
+            WITH placed AS (
+                INSERT INTO work_orders (work_order_id, queue_name, tool_step_id, priority, payload, max_retries,
+                    initial_backoff_ms, max_backoff_ms, backoff_multiplier, timeout_ms, dedupe_key, content_hash,
+                    expires_at, enqueued_at)
+                SELECT o.id, o.queue_name, o.tool_step_id, o.priority, o.payload::jsonb, o.retries, o.initial_ms,
+                    o.max_ms, o.multiplier, o.timeout_ms, o.dedupe_key, decode(o.content_hash, 'hex'), o.expires_at,
+                    $14::timestamptz
+                FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::text[], $6::integer[],
+                    $7::bigint[], $8::bigint[], $9::double precision[], $10::bigint[], $11::text[], $12::text[],
+                    $13::timestamptz[])
+                    WITH ORDINALITY AS o (id, queue_name, tool_step_id, priority, payload, retries, initial_ms,
+                        max_ms, multiplier, timeout_ms, dedupe_key, content_hash, expires_at, position)
+                ORDER BY o.position
+                ON CONFLICT (queue_name, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
+                RETURNING work_order_id, queue_name, priority, expires_at
+            )
+            INSERT INTO work_order_states (work_order_id, queue_name, priority, status, run_at, expires_at, updated_at)
+            SELECT p.work_order_id, p.queue_name, p.priority, 'PENDING', o.run_at, p.expires_at, $14::timestamptz
+            FROM placed p
+            JOIN unnest($1::uuid[], $15::timestamptz[]) AS o (id, run_at) ON o.id = p.work_order_id
+            RETURNING work_order_id
+            """;
+    private static final String FIND_TWINS = """
+            SELECT o.work_order_id, o.queue_name, o.dedupe_key, o.content_hash
+            FROM unnest($1::text[], $2::text[]) AS d (queue_name, dedupe_key)
+            JOIN work_orders o ON o.queue_name = d.queue_name AND o.dedupe_key = d.dedupe_key
+            """;
+    private static final String LOCK_STATE = """
+            SELECT s.work_order_id, s.status, s.version, s.queue_name, o.tool_step_id
+            FROM work_order_states s
+            JOIN work_orders o ON o.work_order_id = s.work_order_id
+            WHERE s.work_order_id = $1::uuid
+            FOR NO KEY UPDATE OF s
+            """;
+    private static final String CANCEL_PENDING = """
+            UPDATE work_order_states
+            SET status = 'CANCELLED', completed_at = $2::timestamptz, updated_at = $2::timestamptz,
+                version = version + 1
+            WHERE work_order_id = $1::uuid AND status = 'PENDING'
+            """;
+
+    /** Where a locked order stands. */
+    public record State(
+            UUID workOrderId,
+            WorkOrderStatus status,
+            long version,
+            String queueName,
+            @Nullable UUID toolStepId) {}
+
+    /** Places orders, but for those whose dedupe keys are taken. */
+    public Set<UUID> insert(Tx tx, List<Placement> placements) {
+        return new HashSet<>(tx.list(
+                INSERT,
+                row -> row.getUUID("work_order_id"),
+                column(UUID.class, placements, Placement::id),
+                column(String.class, placements, p -> p.draft().queueName()),
+                column(UUID.class, placements, p -> p.draft().toolStepId()),
+                column(Integer.class, placements, p -> p.draft().priority()),
+                column(String.class, placements, p -> p.draft().payload()),
+                column(Integer.class, placements, p -> p.retryPolicy().maxRetries()),
+                column(
+                        Long.class,
+                        placements,
+                        p -> p.retryPolicy().initialBackoff().toMillis()),
+                column(Long.class, placements, p -> p.retryPolicy().maxBackoff().toMillis()),
+                column(Double.class, placements, p -> p.retryPolicy().multiplier()),
+                column(Long.class, placements, p -> p.timeout().toMillis()),
+                column(
+                        String.class,
+                        placements,
+                        p -> p.draft().dedupeKey().isEmpty() ? null : p.draft().dedupeKey()),
+                column(String.class, placements, p -> Hex.of(p.draft().contentHash())),
+                column(Instant.class, placements, p -> p.draft().expiresAt()),
+                tx.now(),
+                column(Instant.class, placements, Placement::runAt)));
+    }
+
+    /** The orders that have the dedupe keys of these. */
+    public List<Twin> findTwins(Queries queries, List<WorkOrder.Draft> drafts) {
+        return queries.list(
+                FIND_TWINS,
+                row -> new Twin(
+                        row.getUUID("work_order_id"),
+                        row.getString("queue_name"),
+                        row.getString("dedupe_key"),
+                        Rows.bytes(row, "content_hash")),
+                column(String.class, drafts, WorkOrder.Draft::queueName),
+                column(String.class, drafts, WorkOrder.Draft::dedupeKey));
+    }
+
+    /** An order with payload and result. */
+    public Optional<WorkOrder> find(Queries queries, UUID id) {
+        return queries.find(FIND, WorkOrderStore::map, id);
+    }
+
+    /** Orders without payload and result, in no order. */
+    public List<WorkOrder> findAll(Queries queries, Collection<UUID> ids) {
+        return queries.list(FIND_ALL, WorkOrderStore::map, ids);
+    }
+
+    public List<WorkOrder> list(Queries queries, WorkOrders.ListRequest request) {
+        if (request.toolStepId() != null) {
+            return queries.list(
+                    LIST_BY_TOOL_STEP,
+                    WorkOrderStore::map,
+                    request.before(),
+                    request.limit(),
+                    request.toolStepId(),
+                    request.status(),
+                    request.queueName());
+        }
+        if (request.status() != null) {
+            return queries.list(
+                    LIST_BY_STATUS,
+                    WorkOrderStore::map,
+                    request.before(),
+                    request.limit(),
+                    request.status(),
+                    request.queueName());
+        }
+        if (request.queueName() != null) {
+            return queries.list(
+                    LIST_BY_QUEUE, WorkOrderStore::map, request.before(), request.limit(), request.queueName());
+        }
+        return queries.list(LIST, WorkOrderStore::map, request.before(), request.limit());
+    }
+
+    public Optional<State> lockState(Tx tx, UUID id) {
+        return tx.find(
+                LOCK_STATE,
+                row -> new State(
+                        row.getUUID("work_order_id"),
+                        Rows.value(row, "status", WorkOrderStatus.class),
+                        row.getLong("version"),
+                        row.getString("queue_name"),
+                        row.getUUID("tool_step_id")),
+                id);
+    }
+
+    /** Cancels an order whose row is locked and PENDING. */
+    public void cancelPending(Tx tx, UUID id) {
+        tx.send(CANCEL_PENDING, id, tx.now());
+    }
+
+    static WorkOrder map(Row row) {
+        var dedupeKey = row.getString("dedupe_key");
+        return new WorkOrder(
+                row.getUUID("work_order_id"),
+                row.getString("queue_name"),
+                Rows.value(row, "status", WorkOrderStatus.class),
+                row.getUUID("tool_step_id"),
+                row.getInteger("priority"),
+                row.getString("payload"),
+                row.getString("result"),
+                row.getString("error_message"),
+                row.getInteger("retry_count"),
+                QueueStore.retryPolicy(row),
+                Duration.ofMillis(row.getLong("timeout_ms")),
+                dedupeKey == null ? "" : dedupeKey,
+                Rows.instant(row, "run_at"),
+                Rows.nullableInstant(row, "expires_at"),
+                Rows.instant(row, "enqueued_at"),
+                Rows.nullableInstant(row, "claimed_at"),
+                Rows.nullableInstant(row, "completed_at"),
+                row.getUUID("worker_id"),
+                row.getBoolean("cancel_requested"),
+                Rows.instant(row, "updated_at"),
+                row.getLong("version"));
+    }
+
+    /** One column of many rows, for unnest; of a type that is known even when all are null. */
+    @SuppressWarnings("unchecked") // made of that very type
+    static <T, V> @Nullable V[] column(Class<V> type, List<T> rows, Function<T, @Nullable V> value) {
+        var column = (@Nullable V[]) Array.newInstance(type, rows.size());
+        for (int i = 0; i < column.length; i++) {
+            column[i] = value.apply(rows.get(i));
+        }
+        return column;
+    }
+}

@@ -1,0 +1,179 @@
+package dev.sortie.agent.store;
+
+import dev.sortie.agent.domain.Worker;
+import dev.sortie.agent.domain.WorkerStatus;
+import dev.sortie.agent.domain.WorkerType;
+import dev.sortie.agent.domain.Workers;
+import dev.sortie.runtime.sql.Queries;
+import dev.sortie.runtime.sql.Rows;
+import dev.sortie.runtime.sql.Tx;
+import io.vertx.sqlclient.Row;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.UUID;
+
+/** The table of workers. */
+public final class WorkerStore {
+    private static final String COLUMNS = """
+            worker_id, name, worker_type, status, software_version, max_concurrent_tasks, lease_duration_ms,
+            context_window_size, config::text AS config, held_claims, last_heartbeat_at, deregistered_at, created_at,
+            updated_at, version
+            """;
+    private static final String INSERT = """
+            INSERT INTO workers (worker_id, name, worker_type, software_version, max_concurrent_tasks,
+                lease_duration_ms, context_window_size, config, last_heartbeat_at, created_at, updated_at)
+            VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::integer, $6::bigint, $7::bigint, $8::text::jsonb,
+                $9::timestamptz, $9::timestamptz, $9::timestamptz)
+            RETURNING
+            """ + COLUMNS;
+    private static final String FIND = "SELECT " + COLUMNS + " FROM workers WHERE worker_id = $1::uuid";
+    // Not FOR UPDATE: new executions refer to the worker and must not wait for its claims.
+    private static final String LOCK = FIND + " FOR NO KEY UPDATE";
+    private static final String LIST = "SELECT " + COLUMNS + " FROM workers"
+            + " WHERE ($1::uuid IS NULL OR worker_id < $1::uuid) ORDER BY worker_id DESC LIMIT $2::integer";
+    private static final String LIST_ONLINE = "SELECT " + COLUMNS + " FROM workers"
+            + " WHERE offline_at IS NULL AND status = $3::text AND ($1::uuid IS NULL OR worker_id < $1::uuid)"
+            + " ORDER BY worker_id DESC LIMIT $2::integer";
+    private static final String LIST_OFFLINE = "SELECT " + COLUMNS + " FROM workers"
+            + " WHERE offline_at IS NOT NULL AND ($1::uuid IS NULL OR worker_id < $1::uuid)"
+            + " ORDER BY worker_id DESC LIMIT $2::integer";
+    private static final String DEREGISTER = """
+            UPDATE workers
+            SET deregistered_at = $2::timestamptz, offline_at = coalesce(offline_at, $2::timestamptz),
+                updated_at = $2::timestamptz, version = version + 1
+            WHERE worker_id = $1::uuid
+            RETURNING
+            """ + COLUMNS;
+    // Answers those who were offline. In the order of ids, as everybody locks workers.
+    private static final String TOUCH = """
+            WITH calls AS MATERIALIZED (
+                SELECT w.worker_id, w.offline_at, c.called_at
+                FROM unnest($1::uuid[], $2::timestamptz[]) AS c (worker_id, called_at)
+                JOIN workers w ON w.worker_id = c.worker_id
+                WHERE w.deregistered_at IS NULL
+                  AND (w.last_heartbeat_at < c.called_at OR w.offline_at IS NOT NULL)
+                ORDER BY w.worker_id
+                FOR NO KEY UPDATE OF w
+            ), touched AS (
+                UPDATE workers w
+                SET last_heartbeat_at = greatest(w.last_heartbeat_at, c.called_at),
+                    offline_at = NULL,
+                    updated_at = CASE WHEN c.offline_at IS NULL THEN w.updated_at ELSE $3::timestamptz END,
+                    version = w.version + CASE WHEN c.offline_at IS NULL THEN 0 ELSE 1 END
+                FROM calls c
+                WHERE w.worker_id = c.worker_id
+                RETURNING w.worker_id, w.version, w.status, c.offline_at
+            )
+            SELECT worker_id, version, status FROM touched WHERE offline_at IS NOT NULL
+            """;
+    private static final String MARK_SILENT = """
+            WITH silent AS MATERIALIZED (
+                SELECT worker_id FROM workers
+                WHERE offline_at IS NULL AND last_heartbeat_at < $1::timestamptz
+                ORDER BY worker_id
+                LIMIT 500
+                FOR NO KEY UPDATE SKIP LOCKED
+            )
+            UPDATE workers w
+            SET offline_at = $2::timestamptz, updated_at = $2::timestamptz, version = w.version + 1
+            FROM silent s
+            WHERE w.worker_id = s.worker_id
+            RETURNING w.worker_id, w.version, w.status
+            """;
+
+    /** A worker that came or went. */
+    public record Turn(UUID workerId, long version, WorkerStatus status) {}
+
+    public Worker insert(Tx tx, UUID id, Worker.Draft draft) {
+        return tx.find(
+                        INSERT,
+                        WorkerStore::map,
+                        id,
+                        draft.name(),
+                        draft.type(),
+                        draft.softwareVersion(),
+                        draft.maxConcurrentTasks(),
+                        draft.leaseDuration().toMillis(),
+                        draft.contextWindowSize(),
+                        draft.config(),
+                        tx.now())
+                .orElseThrow();
+    }
+
+    public Optional<Worker> find(Queries queries, UUID id) {
+        return queries.find(FIND, WorkerStore::map, id);
+    }
+
+    /** Reads a worker and keeps others from claiming as it, until the end of the transaction. */
+    public Optional<Worker> lock(Tx tx, UUID id) {
+        return tx.find(LOCK, WorkerStore::map, id);
+    }
+
+    public List<Worker> list(Queries queries, Workers.ListRequest request) {
+        var status = request.status();
+        if (status == null) {
+            return queries.list(LIST, WorkerStore::map, request.before(), request.limit());
+        }
+        if (status == WorkerStatus.OFFLINE) {
+            return queries.list(LIST_OFFLINE, WorkerStore::map, request.before(), request.limit());
+        }
+        return queries.list(LIST_ONLINE, WorkerStore::map, request.before(), request.limit(), status);
+    }
+
+    public Worker deregister(Tx tx, UUID id) {
+        return tx.find(DEREGISTER, WorkerStore::map, id, tx.now()).orElseThrow();
+    }
+
+    /**
+     * Writes when workers called.
+     *
+     * @return those that were offline until now
+     */
+    public List<Turn> touch(Tx tx, Map<UUID, Instant> calls) {
+        var sorted = new TreeMap<>(calls);
+        return tx.list(
+                TOUCH,
+                WorkerStore::mapTurn,
+                new ArrayList<>(sorted.keySet()),
+                new ArrayList<>(sorted.values()),
+                tx.now());
+    }
+
+    /**
+     * Takes workers to be gone that have not called.
+     *
+     * @param since the time since when
+     */
+    public List<Turn> markSilent(Tx tx, Instant since) {
+        return tx.list(MARK_SILENT, WorkerStore::mapTurn, since, tx.now());
+    }
+
+    private static Worker map(Row row) {
+        return new Worker(
+                row.getUUID("worker_id"),
+                row.getString("name"),
+                Rows.value(row, "worker_type", WorkerType.class),
+                Rows.value(row, "status", WorkerStatus.class),
+                row.getString("software_version"),
+                row.getInteger("max_concurrent_tasks"),
+                Duration.ofMillis(row.getLong("lease_duration_ms")),
+                row.getLong("context_window_size"),
+                row.getString("config"),
+                row.getInteger("held_claims"),
+                Rows.instant(row, "last_heartbeat_at"),
+                Rows.nullableInstant(row, "deregistered_at"),
+                Rows.instant(row, "created_at"),
+                Rows.instant(row, "updated_at"),
+                row.getLong("version"));
+    }
+
+    private static Turn mapTurn(Row row) {
+        return new Turn(
+                row.getUUID("worker_id"), row.getLong("version"), Rows.value(row, "status", WorkerStatus.class));
+    }
+}
