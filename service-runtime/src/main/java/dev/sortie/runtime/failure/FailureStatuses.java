@@ -16,6 +16,7 @@ import io.grpc.Metadata;
 import io.grpc.StatusException;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
@@ -31,9 +32,10 @@ public final class FailureStatuses {
     public static final Metadata.Key<String> RETRY_PUSHBACK =
             Metadata.Key.of("grpc-retry-pushback-ms", Metadata.ASCII_STRING_MARSHALLER);
 
-    private static final int MAX_DETAIL_BYTES =
-            4_500; // in base64, with the message, the status and other trailers: < 7 KiB
-    private static final int MAX_TEXT = 400;
+    // Bytes. Together, in base64 and with the message once more percent-encoded, they stay below 7 KiB.
+    private static final int MAX_TEXT = 360;
+    private static final int MAX_METADATA = 1_400;
+    private static final int MAX_VIOLATIONS = 2_200;
     private static final java.time.Duration RETRY_AFTER = java.time.Duration.ofSeconds(1);
 
     private final String domain;
@@ -131,7 +133,14 @@ public final class FailureStatuses {
 
     private Status status(Code code, Failure failure, Message... details) {
         var info = ErrorInfo.newBuilder().setReason(failure.reason()).setDomain(domain);
-        failure.metadata().forEach((key, value) -> info.putMetadata(key, shorten(value)));
+        int bytes = 0;
+        for (var entry : failure.metadata().entrySet()) {
+            var value = shorten(entry.getValue());
+            bytes += 8 + utf8(entry.getKey()) + utf8(value);
+            if (bytes <= MAX_METADATA) {
+                info.putMetadata(entry.getKey(), value);
+            }
+        }
         var status = Status.newBuilder()
                 .setCode(code.getNumber())
                 .setMessage(shorten(failure.message()))
@@ -171,7 +180,7 @@ public final class FailureStatuses {
                     .setDescription(shorten(violation.description()))
                     .build();
             bytes += detail.getSerializedSize() + 4;
-            if (bytes > MAX_DETAIL_BYTES - 1_500) {
+            if (bytes > MAX_VIOLATIONS) {
                 break;
             }
             kept.add(detail);
@@ -189,7 +198,7 @@ public final class FailureStatuses {
                     .setDescription(shorten(violation.description()))
                     .build();
             bytes += detail.getSerializedSize() + 4;
-            if (bytes > MAX_DETAIL_BYTES - 1_500) {
+            if (bytes > MAX_VIOLATIONS) {
                 break;
             }
             kept.add(detail);
@@ -205,6 +214,21 @@ public final class FailureStatuses {
     }
 
     private static String shorten(String text) {
-        return text.length() <= MAX_TEXT ? text : text.substring(0, MAX_TEXT - 1) + "…";
+        if (text.length() <= MAX_TEXT / 3) {
+            return text;
+        }
+        int bytes = 0;
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            bytes += c < 0x80 ? 1 : c < 0x800 ? 2 : 3;
+            if (bytes > MAX_TEXT) {
+                return text.substring(0, Character.isLowSurrogate(c) ? i - 1 : i) + "…";
+            }
+        }
+        return text;
+    }
+
+    private static int utf8(String text) {
+        return text.getBytes(StandardCharsets.UTF_8).length;
     }
 }

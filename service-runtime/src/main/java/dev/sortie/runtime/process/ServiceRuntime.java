@@ -261,7 +261,7 @@ public final class ServiceRuntime implements AutoCloseable {
         }
     }
 
-    private void purge() {
+    void purge() {
         var now = clock.instant();
         changes.trim(now.minus(CHANGES_KEPT));
         int purged;
