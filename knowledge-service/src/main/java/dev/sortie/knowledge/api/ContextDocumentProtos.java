@@ -40,6 +40,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Between the messages of ContextDocumentService and the domain. */
 final class ContextDocumentProtos {
+    private static final String NO_METADATA = "{}";
     private static final String METADATA = "context_document.metadata";
 
     private ContextDocumentProtos() {}
@@ -174,12 +175,14 @@ final class ContextDocumentProtos {
                 .setContent(document.content())
                 .setRepositoryUrl(document.repositoryUrl())
                 .addAllTags(document.tags())
-                .setMetadata(Messages.struct(document.metadata()))
                 .setCreatedBy(orEmpty(document.createdBy()))
                 .setVersion(document.versionNumber())
                 .setCreateTime(Messages.timestamp(document.createdAt()))
                 .setUpdateTime(Messages.timestamp(document.updatedAt()))
                 .setEtag(document.etag());
+        if (!document.metadata().equals(NO_METADATA)) {
+            message.setMetadata(Messages.struct(document.metadata()));
+        }
         if (document.deletedAt() != null) {
             message.setDeleteTime(Messages.timestamp(document.deletedAt()));
         }
@@ -191,17 +194,20 @@ final class ContextDocumentProtos {
     }
 
     private static ContextDocumentVersion toMessage(DocumentVersion version) {
+        var document = ContextDocument.newBuilder()
+                .setContextDocumentId(version.documentId().toString())
+                .setTitle(version.title())
+                .setDocumentType(toMessage(version.type()))
+                .setContent(version.content())
+                .setRepositoryUrl(version.repositoryUrl())
+                .addAllTags(version.tags())
+                .setVersion(version.number())
+                .setUpdateTime(Messages.timestamp(version.createdAt()));
+        if (!version.metadata().equals(NO_METADATA)) {
+            document.setMetadata(Messages.struct(version.metadata()));
+        }
         return ContextDocumentVersion.newBuilder()
-                .setContextDocument(ContextDocument.newBuilder()
-                        .setContextDocumentId(version.documentId().toString())
-                        .setTitle(version.title())
-                        .setDocumentType(toMessage(version.type()))
-                        .setContent(version.content())
-                        .setRepositoryUrl(version.repositoryUrl())
-                        .addAllTags(version.tags())
-                        .setMetadata(Messages.struct(version.metadata()))
-                        .setVersion(version.number())
-                        .setUpdateTime(Messages.timestamp(version.createdAt())))
+                .setContextDocument(document)
                 .setAuthorId(orEmpty(version.authorId()))
                 .setRestoredVersion(version.restored())
                 .build();

@@ -11,6 +11,8 @@ import dev.sortie.runtime.sql.Change;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Tx;
 import dev.sortie.type.v1.ErrorReason;
+import java.time.Instant;
+import java.util.Map;
 import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -97,6 +99,7 @@ public final class ContextDocuments {
         var current = delete.force ? lock(tx, delete.id) : lockVisible(tx, delete.id);
         requireOwner(tx, current);
         requireEtag(current, delete.etag);
+        tx.audit("DeleteContextDocument", RESOURCE_TYPE, delete.id, Map.of("force", delete.force));
         if (!delete.force) {
             return updated(tx, store.hide(tx, delete.id));
         }
@@ -108,6 +111,9 @@ public final class ContextDocuments {
 
     public Written undelete(Tx tx, Undelete undelete) {
         var current = lock(tx, undelete.id);
+        if (current.deletedAt() != null && isExpired(current.deletedAt(), tx.now())) {
+            throw notFound(undelete.id);
+        }
         requireOwner(tx, current);
         requireEtag(current, undelete.etag);
         if (current.deletedAt() == null) {
@@ -161,9 +167,10 @@ public final class ContextDocuments {
     }
 
     private static Change noted(Change change, ContextDocument document) {
-        return change.with("document_type", document.type())
-                .with("version", document.versionNumber())
+        var noted = change.with("document_type", document.type())
+                .with("repository_url", document.repositoryUrl())
                 .with("deleted", document.deletedAt() != null);
+        return document.createdBy() == null ? noted : noted.with("created_by", document.createdBy());
     }
 
     private ContextDocumentStore.Head lockVisible(Tx tx, UUID id) {
@@ -176,6 +183,11 @@ public final class ContextDocuments {
 
     private ContextDocumentStore.Head lock(Tx tx, UUID id) {
         return store.lock(tx, id).orElseThrow(() -> notFound(id));
+    }
+
+    /** From then on it is as good as gone, whenever the purge comes round to it. */
+    private static boolean isExpired(Instant deletedAt, Instant now) {
+        return deletedAt.isBefore(now.minus(ContextDocument.KEPT_AFTER_DELETION));
     }
 
     private static void requireEtag(ContextDocumentStore.Head current, String etag) {
