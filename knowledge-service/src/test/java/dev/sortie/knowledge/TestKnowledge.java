@@ -149,7 +149,7 @@ public final class TestKnowledge implements AutoCloseable {
             if (System.nanoTime() > until) {
                 throw new AssertionError("the condition did not come true in 30 s");
             }
-            LockSupport.parkNanos(2_000_000);
+            LockSupport.parkNanos(5_000_000);
         }
     }
 

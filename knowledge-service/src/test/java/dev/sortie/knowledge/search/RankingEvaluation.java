@@ -3,10 +3,10 @@ package dev.sortie.knowledge.search;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Struct;
-import com.google.protobuf.util.JsonFormat;
 import dev.sortie.knowledge.domain.ContextDocument;
 import dev.sortie.knowledge.domain.DocumentType;
 import dev.sortie.knowledge.v1.QueryRequest;
+import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.paging.PageTokens;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -135,14 +135,13 @@ final class RankingEvaluation {
     private static List<Text> texts(Path file) throws IOException {
         var texts = new ArrayList<Text>();
         for (var line : Files.readAllLines(file)) {
-            var json = Struct.newBuilder();
-            JsonFormat.parser().merge(line, json);
+            var json = Messages.struct(line);
             texts.add(new Text(text(json, "_id"), text(json, "title"), text(json, "text")));
         }
         return texts;
     }
 
-    private static String text(Struct.Builder json, String name) {
+    private static String text(Struct json, String name) {
         return json.containsFields(name) ? json.getFieldsOrThrow(name).getStringValue() : "";
     }
 
