@@ -39,7 +39,9 @@ public final class SqlFailures {
 
     /** True when the same transaction may succeed if it is run again. */
     static boolean isConflict(Throwable thrown) {
-        return thrown instanceof PgException answer && CONFLICTS.contains(answer.getSqlState());
+        return (thrown instanceof PgException answer && CONFLICTS.contains(answer.getSqlState()))
+                // A snapshot from before the lock does not show the equal request that was faster.
+                || (thrown instanceof ConstraintViolation violation && violation.isOf("idempotency_keys_pkey"));
     }
 
     /** True when a statement was prepared before a migration changed what it returns. */

@@ -207,6 +207,26 @@ class DatabaseTest {
     }
 
     @Test
+    void answersARepeatedRequestWithTheFirstAnswerAtEveryIsolation() throws Exception {
+        for (var isolation : List.of(Isolation.READ_COMMITTED, Isolation.SERIALIZABLE)) {
+            var key = new IdempotencyKey("me", "test/" + isolation, UUID.randomUUID(), new byte[] {1});
+            var executed = new AtomicInteger();
+            var barrier = new CyclicBarrier(8);
+            inParallel(8, () -> {
+                barrier.await();
+                return retryingForEver(() -> DATABASE.transaction(SELF, isolation, tx -> {
+                    if (tx.claim(key).isEmpty()) {
+                        tx.answer(key, new byte[] {2});
+                        tx.afterCommit(executed::incrementAndGet);
+                    }
+                    return 0;
+                }));
+            });
+            assertThat(executed).as(isolation.name()).hasValue(1);
+        }
+    }
+
+    @Test
     void resolvesDeadlocksByRunningOneOfThemAgain() throws Exception {
         var first = UUID.randomUUID();
         var second = UUID.randomUUID();
