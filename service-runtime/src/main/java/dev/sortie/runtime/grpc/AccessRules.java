@@ -15,6 +15,12 @@ final class AccessRules {
 
     private final ConcurrentHashMap<String, Access> known = new ConcurrentHashMap<>();
 
+    /** True for what the server offers about itself: health, reflection, channelz. */
+    static boolean isOfServer(MethodDescriptor<?, ?> method) {
+        var service = method.getServiceName();
+        return service != null && (FOR_ANYBODY.contains(service) || CHANNELZ.equals(service));
+    }
+
     Access of(MethodDescriptor<?, ?> method) {
         var access = known.get(method.getFullMethodName());
         return access == null ? known.computeIfAbsent(method.getFullMethodName(), _ -> read(method)) : access;

@@ -41,6 +41,7 @@ public final class GrpcServer implements AutoCloseable {
     private final List<String> names;
     private final ServerSettings settings;
     private final Drain drain;
+    private final LimitInterceptor limits;
     private final ExecutorService executor;
     private final ScheduledExecutorService timer;
     private boolean ready;
@@ -60,6 +61,7 @@ public final class GrpcServer implements AutoCloseable {
         this.timer = Executors.newSingleThreadScheduledExecutor(
                 Thread.ofPlatform().daemon().name("rpc-deadlines").factory());
         this.health = new HealthStatusManager();
+        this.limits = new LimitInterceptor(settings, meters);
         var definitions = services.stream().map(BindableService::bindService).toList();
         this.names = definitions.stream()
                 .map(definition -> definition.getServiceDescriptor().getName())
@@ -131,7 +133,7 @@ public final class GrpcServer implements AutoCloseable {
         // 2. Failures: everything below may throw.
         chain.add(new FailureInterceptor(statuses));
         // 3. Limits: before anything that costs something.
-        chain.add(new LimitInterceptor(settings, meters));
+        chain.add(limits);
         // 4. Deadline: what follows may wait, for the authenticator first of all.
         chain.add(new DeadlineInterceptor(settings.defaultDeadline(), timer));
         // 5. Authentication: who calls.
@@ -187,11 +189,16 @@ public final class GrpcServer implements AutoCloseable {
             }
             server.shutdown(); // does not wait
             drain.begin();
-            if (!server.awaitTermination(settings.drainTime().toMillis(), TimeUnit.MILLISECONDS)) {
-                LOG.warn("calls did not end within {}; they are cut off", settings.drainTime());
-                server.shutdownNow();
-                server.awaitTermination(2, TimeUnit.SECONDS);
+            long until = System.nanoTime() + settings.drainTime().toNanos();
+            // Streams of health checks end only when they are cut off, and are no reason to wait.
+            while (!server.awaitTermination(20, TimeUnit.MILLISECONDS) && !limits.isIdle()) {
+                if (System.nanoTime() - until > 0) {
+                    LOG.warn("calls did not end within {}; they are cut off", settings.drainTime());
+                    break;
+                }
             }
+            server.shutdownNow();
+            server.awaitTermination(2, TimeUnit.SECONDS);
         } catch (InterruptedException _) {
             server.shutdownNow();
             Thread.currentThread().interrupt();
