@@ -41,7 +41,7 @@ public final class ClientStream<Q> {
                         observer.onCompleted();
                     } catch (Throwable failed) {
                         if (!observer.isCancelled()) {
-                            observer.onError(failed);
+                            observer.onError(FailureInterceptor.unclassified(failed));
                         }
                     }
                     MDC.clear();

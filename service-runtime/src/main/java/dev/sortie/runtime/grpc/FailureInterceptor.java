@@ -7,6 +7,7 @@ import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 
 /** Whatever an interceptor below, a service method or a stream throws ends the call as {@link FailureStatuses} says. */
 final class FailureInterceptor implements ServerInterceptor {
@@ -26,6 +27,13 @@ final class FailureInterceptor implements ServerInterceptor {
             guarded.fail(thrown);
             return new ServerCall.Listener<>() {};
         }
+    }
+
+    /** For a stub's {@code onError}, which would pass what another service answered on to the caller as it is. */
+    static Throwable unclassified(Throwable thrown) {
+        return thrown instanceof StatusRuntimeException
+                ? Status.UNKNOWN.withCause(thrown).asRuntimeException()
+                : thrown;
     }
 
     private final class GuardedCall<Q, P> extends SimpleForwardingServerCall<Q, P> {

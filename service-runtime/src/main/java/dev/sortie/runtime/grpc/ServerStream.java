@@ -94,7 +94,7 @@ public final class ServerStream<P> {
             if (observer.isCancelled()) {
                 return;
             }
-            observer.onError(isStopping() ? stopped() : ended);
+            observer.onError(FailureInterceptor.unclassified(isStopping() ? stopped() : ended));
         }
     }
 
