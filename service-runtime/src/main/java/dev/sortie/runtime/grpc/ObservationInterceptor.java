@@ -49,11 +49,9 @@ final class ObservationInterceptor implements ServerInterceptor {
         var context = Context.current().withValue(CallContext.KEY, state);
         var observed = new ObservedCall<>(call, state);
         var previous = context.attach();
-        logFields(state);
         try {
             return new ObservedListener<>(next.startCall(observed, headers), observed, context);
         } finally {
-            MDC.clear();
             context.detach(previous);
         }
     }
@@ -112,6 +110,20 @@ final class ObservationInterceptor implements ServerInterceptor {
             long took = System.nanoTime() - begin;
             var method = state.method().getFullMethodName();
             timer(method, status.getCode()).record(took, java.util.concurrent.TimeUnit.NANOSECONDS);
+            if (status.isOk() && !LOG.isDebugEnabled()) {
+                return;
+            }
+            boolean marked = MDC.get("rpc") != null;
+            if (!marked) {
+                logFields(state);
+            }
+            log(status, method, took);
+            if (!marked) {
+                MDC.clear();
+            }
+        }
+
+        private void log(Status status, String method, long took) {
             switch (status.getCode()) {
                 case OK -> LOG.debug("{} OK in {} µs", method, took / 1_000);
                 case UNKNOWN, INTERNAL, DATA_LOSS ->
@@ -128,47 +140,53 @@ final class ObservationInterceptor implements ServerInterceptor {
     private static final class ObservedListener<Q> extends SimpleForwardingServerCallListener<Q> {
         private final ObservationInterceptor.ObservedCall<Q, ?> call;
         private final Context context;
+        private final boolean isStreamed;
 
         ObservedListener(
                 ServerCall.Listener<Q> delegate, ObservationInterceptor.ObservedCall<Q, ?> call, Context context) {
             super(delegate);
             this.call = call;
             this.context = context;
+            this.isStreamed = !call.getMethodDescriptor().getType().clientSendsOneMessage();
         }
 
         @Override
         public void onMessage(Q message) {
-            inContext(() -> delegate().onMessage(message));
+            inContext(isStreamed, () -> delegate().onMessage(message));
         }
 
         @Override
         public void onHalfClose() {
-            inContext(() -> delegate().onHalfClose());
+            inContext(true, () -> delegate().onHalfClose());
         }
 
         @Override
         public void onReady() {
-            inContext(() -> delegate().onReady());
+            inContext(false, () -> delegate().onReady());
         }
 
         @Override
         public void onCancel() {
             call.end(Status.CANCELLED);
-            inContext(() -> delegate().onCancel());
+            inContext(false, () -> delegate().onCancel());
         }
 
         @Override
         public void onComplete() {
-            inContext(() -> delegate().onComplete());
+            inContext(false, () -> delegate().onComplete());
         }
 
-        private void inContext(Runnable callback) {
+        private void inContext(boolean runsService, Runnable callback) {
             var previous = context.attach();
-            logFields(call.state);
+            if (runsService) {
+                logFields(call.state);
+            }
             try {
                 callback.run();
             } finally {
-                MDC.clear();
+                if (runsService) {
+                    MDC.clear();
+                }
                 context.detach(previous);
             }
         }
