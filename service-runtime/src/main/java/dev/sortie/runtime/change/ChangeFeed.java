@@ -79,9 +79,7 @@ public final class ChangeFeed implements AutoCloseable {
                 feed.wake();
             }
         });
-        feed.subscriber
-                .connect()
-                .onFailure(failed -> LOG.warn("no notifications of changes, polling only: {}", failed.getMessage()));
+        feed.subscribe();
         feed.reader.start();
         return feed;
     }
@@ -276,6 +274,26 @@ public final class ChangeFeed implements AutoCloseable {
                 "the changes after this cursor are no longer kept; read the resources anew and watch from now");
         var oldest = log.oldestTime();
         return (oldest == null ? failure : failure.with("oldest_time", oldest)).exception();
+    }
+
+    private void subscribe() {
+        subscriber.connect().onFailure(failed -> {
+            LOG.debug("no notifications of changes yet, polling only: {}", failed.getMessage());
+            database.vertx().setTimer(5_000, _ -> {
+                if (!isClosed()) {
+                    subscribe();
+                }
+            });
+        });
+    }
+
+    private boolean isClosed() {
+        lock.lock();
+        try {
+            return closed;
+        } finally {
+            lock.unlock();
+        }
     }
 
     private void committedHere() {

@@ -1,14 +1,12 @@
 package dev.sortie.runtime.change;
 
-import com.google.protobuf.InvalidProtocolBufferException;
-import com.google.protobuf.Struct;
 import com.google.protobuf.Timestamp;
-import com.google.protobuf.util.JsonFormat;
 import dev.sortie.change.v1.Change;
 import dev.sortie.change.v1.ChangeKind;
 import dev.sortie.change.v1.ChangeServiceGrpc;
 import dev.sortie.change.v1.WatchChangesRequest;
 import dev.sortie.change.v1.WatchChangesResponse;
+import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.grpc.Replies;
 import dev.sortie.runtime.grpc.ServerStream;
 import io.grpc.stub.StreamObserver;
@@ -81,18 +79,8 @@ public final class ChangeGrpcService extends ChangeServiceGrpc.ChangeServiceImpl
                 .setChangeTime(Timestamp.newBuilder()
                         .setSeconds(change.time().getEpochSecond())
                         .setNanos(change.time().getNano()))
-                .setAttributes(struct(change.attributes()))
+                .setAttributes(Messages.struct(change.attributes()))
                 .setCursor(new Cursor(epoch, change.position()).encode())
                 .build();
-    }
-
-    private static Struct struct(String json) {
-        try {
-            var struct = Struct.newBuilder();
-            JsonFormat.parser().merge(json, struct);
-            return struct.build();
-        } catch (InvalidProtocolBufferException broken) {
-            throw new IllegalStateException("attributes of a change are no JSON object", broken);
-        }
     }
 }

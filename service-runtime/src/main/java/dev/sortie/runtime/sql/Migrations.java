@@ -23,6 +23,7 @@ public record Migrations(String location) {
     private static final String RUNTIME_LOCATION = "db/runtime";
     private static final String RUNTIME_HISTORY = "runtime_schema_history";
     private static final String SERVICE_HISTORY = "service_schema_history";
+    private static final int CONNECT_RETRIES = 10;
 
     /**
      * Migrates and then lets the runtime role read and write, not more.
@@ -31,8 +32,9 @@ public record Migrations(String location) {
      * @param runtimeRole as which the server connects; must exist
      */
     public void migrate(String url, String runtimeRole) {
-        flyway(url, RUNTIME_LOCATION, RUNTIME_HISTORY, runtimeRole).migrate();
-        flyway(url, location, SERVICE_HISTORY, runtimeRole).migrate();
+        flyway(url, RUNTIME_LOCATION, RUNTIME_HISTORY, runtimeRole, CONNECT_RETRIES)
+                .migrate();
+        flyway(url, location, SERVICE_HISTORY, runtimeRole, CONNECT_RETRIES).migrate();
         grant(url, runtimeRole);
     }
 
@@ -51,11 +53,11 @@ public record Migrations(String location) {
     }
 
     private static boolean isApplied(String url, String location, String history) {
-        var info = flyway(url, location, history, roleOf(url)).info();
+        var info = flyway(url, location, history, roleOf(url), 0).info();
         return info.pending().length == 0 && info.applied().length > 0;
     }
 
-    private static Flyway flyway(String url, String location, String history, String runtimeRole) {
+    private static Flyway flyway(String url, String location, String history, String runtimeRole, int connectRetries) {
         var user = userInfo(url);
         FluentConfiguration configuration = Flyway.configure()
                 .dataSource(jdbcUrl(url), user[0], user.length > 1 ? user[1] : null)
@@ -67,7 +69,7 @@ public record Migrations(String location) {
                 .validateMigrationNaming(true)
                 .createSchemas(false)
                 .loggers("slf4j")
-                .connectRetries(10);
+                .connectRetries(connectRetries);
         var postgresql = configuration.getConfigurationExtension(PostgreSQLConfigurationExtension.class);
         postgresql.setTransactionalLock(false); // else CREATE INDEX CONCURRENTLY waits for Flyway's own transaction
         return configuration.load();
