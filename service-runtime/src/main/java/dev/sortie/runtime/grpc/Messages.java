@@ -1,12 +1,11 @@
 package dev.sortie.runtime.grpc;
 
 import com.google.protobuf.Duration;
-import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.ListValue;
+import com.google.protobuf.NullValue;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.Value;
-import com.google.protobuf.util.JsonFormat;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.type.v1.ErrorReason;
 import io.vertx.core.json.JsonArray;
@@ -74,24 +73,37 @@ public final class Messages {
 
     /** A struct from the text of a JSON object. */
     public static Struct struct(String json) {
-        var builder = Struct.newBuilder();
-        merge(json, builder);
-        return builder.build();
+        return toStruct(new JsonObject(json));
     }
 
     /** A value from the text of any JSON. */
     public static Value value(String json) {
-        var builder = Value.newBuilder();
-        merge(json, builder);
-        return builder.build();
+        return toValue(io.vertx.core.json.Json.decodeValue(json));
     }
 
-    private static void merge(String json, com.google.protobuf.Message.Builder builder) {
-        try {
-            JsonFormat.parser().merge(json, builder);
-        } catch (InvalidProtocolBufferException malformed) {
-            throw new IllegalStateException("stored JSON cannot be read", malformed);
+    // Not protobuf's own parser: it turns numbers with many digits into strings, and jsonb writes 1e300 with all of them.
+    private static Value toValue(@Nullable Object plain) {
+        var value = Value.newBuilder();
+        switch (plain) {
+            case null -> value.setNullValue(NullValue.NULL_VALUE);
+            case Boolean bool -> value.setBoolValue(bool);
+            case Number number -> value.setNumberValue(number.doubleValue());
+            case String text -> value.setStringValue(text);
+            case JsonObject object -> value.setStructValue(toStruct(object));
+            case JsonArray array -> {
+                var list = ListValue.newBuilder();
+                array.forEach(item -> list.addValues(toValue(item)));
+                value.setListValue(list);
+            }
+            default -> throw new IllegalStateException(plain.getClass() + " in JSON");
         }
+        return value.build();
+    }
+
+    private static Struct toStruct(JsonObject object) {
+        var struct = Struct.newBuilder();
+        object.forEach(entry -> struct.putFields(entry.getKey(), toValue(entry.getValue())));
+        return struct.build();
     }
 
     private static String encode(@Nullable Object plain) {
