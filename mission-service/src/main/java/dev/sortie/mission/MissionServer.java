@@ -139,7 +139,7 @@ public final class MissionServer implements AutoCloseable {
                         new UserGrpcService(replies, pages, users, passwords),
                         new AuthGrpcService(replies, pages, logins, tokens, config.signingKeys()),
                         new ToolGrpcService(replies, pages, tools),
-                        new MissionGrpcService(replies, pages, missions, findings),
+                        new MissionGrpcService(database, replies, pages, missions, findings),
                         new HopGrpcService(replies, pages, hops, findings),
                         new ToolStepGrpcService(replies, pages, steps, findings),
                         new AssetGrpcService(replies, pages, assets)));

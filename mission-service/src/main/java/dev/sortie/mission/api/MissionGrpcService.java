@@ -17,6 +17,8 @@ import dev.sortie.mission.v1.FailMissionRequest;
 import dev.sortie.mission.v1.FailMissionResponse;
 import dev.sortie.mission.v1.GetMissionRequest;
 import dev.sortie.mission.v1.GetMissionResponse;
+import dev.sortie.mission.v1.GetMissionTreeRequest;
+import dev.sortie.mission.v1.GetMissionTreeResponse;
 import dev.sortie.mission.v1.ListMissionsRequest;
 import dev.sortie.mission.v1.ListMissionsResponse;
 import dev.sortie.mission.v1.MissionServiceGrpc.MissionServiceImplBase;
@@ -32,16 +34,20 @@ import dev.sortie.mission.v1.UpdateMissionRequest;
 import dev.sortie.mission.v1.UpdateMissionResponse;
 import dev.sortie.runtime.grpc.Replies;
 import dev.sortie.runtime.paging.PageTokens;
+import dev.sortie.runtime.sql.Database;
+import dev.sortie.runtime.sql.Isolation;
 import io.grpc.stub.StreamObserver;
 
 /** {@code sortie.mission.v1.MissionService}. */
 public final class MissionGrpcService extends MissionServiceImplBase {
+    private final Database database;
     private final Replies replies;
     private final PageTokens pages;
     private final Missions missions;
     private final Findings findings;
 
-    public MissionGrpcService(Replies replies, PageTokens pages, Missions missions, Findings findings) {
+    public MissionGrpcService(Database database, Replies replies, PageTokens pages, Missions missions, Findings findings) {
+        this.database = database;
         this.replies = replies;
         this.pages = pages;
         this.missions = missions;
@@ -136,5 +142,16 @@ public final class MissionGrpcService extends MissionServiceImplBase {
     public void runMission(RunMissionRequest request, StreamObserver<RunMissionResponse> observer) {
         findings.keep(() -> replies.write(
                 request, observer, MissionProtos::toRequest, missions::run, MissionProtos::toRunResponse));
+    }
+
+    @Override
+    public void getMissionTree(GetMissionTreeRequest request, StreamObserver<GetMissionTreeResponse> observer) {
+        replies.call(
+                request,
+                observer,
+                r -> uuid(r.getMissionId()),
+                (principal, id) ->
+                        database.transaction(principal, Isolation.SNAPSHOT, tx -> missions.tree(tx, id)),
+                MissionProtos::toTreeResponse);
     }
 }

@@ -110,7 +110,7 @@ public final class ToolSteps implements HopSteps {
                 steps.list(queries, hopId, status, place, page.limit()), step -> Keyset.of(step.sequenceOrder()));
     }
 
-    /** All steps of a mission, in the order of its hops and in theirs, without their results. */
+    @Override
     public List<ToolStep> ofMission(Queries queries, UUID missionId) {
         return steps.listOfMission(queries, missionId);
     }
