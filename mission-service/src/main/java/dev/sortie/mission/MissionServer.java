@@ -69,6 +69,7 @@ public final class MissionServer implements AutoCloseable {
     private static final Duration MISSIONS_PURGED = Duration.ofMinutes(10);
 
     private final ServiceRuntime runtime;
+    private final MissionPurge missionPurge;
 
     private MissionServer(ServiceRuntime runtime, MissionConfig config) {
         this.runtime = runtime;
@@ -125,7 +126,8 @@ public final class MissionServer implements AutoCloseable {
         var follower = new OrderFollower(database, new FeedCursorStore(), stepStore, outcomes, orders, reconciler::run);
 
         // What goes on by itself.
-        runtime.every("mission-purge", MISSIONS_PURGED, new MissionPurge(database, missions)::runOnce);
+        missionPurge = new MissionPurge(database, missions);
+        runtime.every("mission-purge", MISSIONS_PURGED, missionPurge::runOnce);
         runtime.every("token-uses", USES_WRITTEN, identities::writeUses);
         outboxFilled.set(runtime.every("outbox", OUTBOX_POLL, dispatcher::run)::wake);
         runtime.every("step-reconciliation", RECONCILIATION, reconciler::run);
@@ -173,6 +175,11 @@ public final class MissionServer implements AutoCloseable {
     /** What it runs on: for readiness, metrics and probes. */
     public ServiceRuntime runtime() {
         return runtime;
+    }
+
+    /** What a test need not wait for. */
+    MissionPurge missionPurge() {
+        return missionPurge;
     }
 
     /** Drains, then stops. */

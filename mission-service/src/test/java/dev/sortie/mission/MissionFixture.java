@@ -169,6 +169,11 @@ public final class MissionFixture implements AutoCloseable {
                 .getSecret();
     }
 
+    /** Purges the missions whose time is over, as the server does by itself now and then. */
+    public void purgeMissions() {
+        server.missionPurge().runOnce();
+    }
+
     /** Stops the server and drops the database. */
     @Override
     public void close() {
