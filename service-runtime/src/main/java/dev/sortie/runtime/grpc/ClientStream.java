@@ -47,6 +47,7 @@ public final class ClientStream<Q> {
                     MDC.clear();
                 }));
         observer.setOnCancelHandler(thread::interrupt);
+        observer.setOnCloseHandler(thread::interrupt); // ended by others, as for a message that breaks a rule
         thread.start();
         observer.request(AHEAD);
         return stream.receiver();

@@ -81,7 +81,8 @@ public final class Messages {
         return toValue(io.vertx.core.json.Json.decodeValue(json));
     }
 
-    // Not protobuf's own parser: it turns numbers with many digits into strings, and jsonb writes 1e300 with all of them.
+    // Not protobuf's own parser: it turns numbers with many digits into strings, and jsonb writes 1e300 with all of
+    // them.
     private static Value toValue(@Nullable Object plain) {
         var value = Value.newBuilder();
         switch (plain) {

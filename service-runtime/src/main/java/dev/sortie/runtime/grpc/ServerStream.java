@@ -48,12 +48,12 @@ public final class ServerStream<P> {
             stream.stop();
             thread.interrupt();
         };
-        observer.setOnCancelHandler(() -> {
+        Runnable end = () -> {
             drain.forget(stop);
             thread.interrupt();
-            stream.wake();
-        });
-        observer.setOnCloseHandler(() -> drain.forget(stop));
+        };
+        observer.setOnCancelHandler(end);
+        observer.setOnCloseHandler(end);
         thread.start();
         drain.onBegin(stop);
     }
