@@ -70,6 +70,7 @@ public final class ServiceRuntime implements AutoCloseable {
     private @Nullable GrpcServer server;
     private @Nullable AdminServer admin;
     private boolean schemaApplied;
+    private String lastProblem = "";
     private boolean closed;
 
     private ServiceRuntime(
@@ -265,18 +266,21 @@ public final class ServiceRuntime implements AutoCloseable {
 
     /** Whether the database answers and has the schema; what it had once it keeps. */
     private boolean isHealthy() {
+        var problem = problem();
+        if (!problem.isEmpty() && !problem.equals(lastProblem)) {
+            LOG.warn("{} is not ready: {}", identity.name(), problem);
+        }
+        lastProblem = problem;
+        return problem.isEmpty();
+    }
+
+    private String problem() {
         try {
             database.queries().list("SELECT 1", row -> row.getInteger(0));
-            if (!schemaApplied) {
-                schemaApplied = identity.migrations().isApplied(databaseSettings.url());
-                if (!schemaApplied) {
-                    LOG.warn("the database lacks migrations of this release; run the migrate command");
-                }
-            }
-            return schemaApplied;
+            schemaApplied = schemaApplied || identity.migrations().isApplied(databaseSettings.url());
+            return schemaApplied ? "" : "the database lacks migrations of this release; run the migrate command";
         } catch (RuntimeException down) {
-            LOG.warn("the database does not answer: {}", down.getMessage());
-            return false;
+            return "the database does not answer: " + down.getMessage();
         }
     }
 
