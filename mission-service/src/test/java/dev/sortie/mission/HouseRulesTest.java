@@ -7,8 +7,6 @@ class HouseRulesTest {
 
     @Test
     void missionServiceKeepsTheHouseRules() {
-        HouseRules.ofService("dev.sortie.mission")
-                .withClientAdapters("dev.sortie.mission.work.AgentClient")
-                .check();
+        HouseRules.ofService("dev.sortie.mission").check();
     }
 }

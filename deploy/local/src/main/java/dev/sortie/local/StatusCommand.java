@@ -39,20 +39,29 @@ final class StatusCommand {
         }
 
         var run = running.get();
-        out.println(run.describe(folder, "Sortie runs"));
         if (!run.command().equals("up")) {
+            out.println(run.describe(folder, "Sortie runs"));
             return ExitCode.NOT_RUNNING;
         }
+        out.printf("Sortie runs on %s (process %d, %s).%n", folder.root(), run.pid(), run.state());
         var ready = run.state().equals(RunFile.READY);
+        var row = "  %-18s %-21s %-21s %s%n";
+        out.printf(row, "", "gRPC", "metrics, probes", "");
         try (var health = new Health()) {
             for (var service : Databases.SERVICES) {
+                var grpc = run.addresses().getOrDefault(RunFile.grpcOf(service), "-");
                 var http = run.addresses().get(RunFile.httpOf(service));
                 var answer = http == null ? "not started" : health.ask(http);
                 ready &= answer.equals(Health.READY);
-                out.println(
-                        "  %-18s %s, schema %s".formatted(service + "-service", answer, schema(folder, run, service)));
+                out.printf(
+                        row,
+                        service + "-service",
+                        grpc,
+                        http == null ? "-" : http,
+                        answer + ", schema " + schema(folder, run, service));
             }
         }
+        out.printf(row, "PostgreSQL", run.addresses().getOrDefault(RunFile.POSTGRESQL, "-"), "", "");
         return ready ? ExitCode.OK : ExitCode.NOT_RUNNING;
     }
 

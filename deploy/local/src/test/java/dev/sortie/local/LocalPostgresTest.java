@@ -27,9 +27,9 @@ class LocalPostgresTest {
     private static DatabaseUrl url;
 
     @BeforeAll
-    static void start() {
+    static void start() throws Exception {
         folder = new DataFolder(temp.resolve("data"));
-        folder.create();
+        LaunchedSortie.shareBinaries(folder);
         postgres = new LocalPostgres(folder);
         url = postgres.start(0);
     }
@@ -133,7 +133,7 @@ class LocalPostgresTest {
     @Test
     void aPortThatIsTakenIsNamed(@TempDir Path other) throws Exception {
         var second = new DataFolder(other);
-        second.create();
+        LaunchedSortie.shareBinaries(second);
         try (var socket = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
             assertThatThrownBy(() -> new LocalPostgres(second).start(socket.getLocalPort()))
                     .isInstanceOf(LocalException.class)
@@ -145,7 +145,7 @@ class LocalPostgresTest {
     @Test
     void aDatabaseOfAnotherMajorVersionIsRefused(@TempDir Path other) throws Exception {
         var second = new DataFolder(other);
-        second.create();
+        LaunchedSortie.shareBinaries(second);
         Files.createDirectory(second.postgresql());
         Files.writeString(second.postgresql().resolve("PG_VERSION"), "17\n");
 
