@@ -7,7 +7,7 @@ import dev.sortie.runtime.process.ServiceProcess;
 public final class MissionMain {
     private MissionMain() {}
 
-    private static final class Program implements ServiceProcess.Program<MissionConfig> {
+    static final class Program implements ServiceProcess.Program<MissionConfig> {
         @Override
         public MissionConfig read(Settings settings) {
             return MissionConfig.read(settings);

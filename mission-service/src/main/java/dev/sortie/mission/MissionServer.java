@@ -73,6 +73,7 @@ public final class MissionServer implements AutoCloseable {
 
     private MissionServer(ServiceRuntime runtime, MissionConfig config) {
         this.runtime = runtime;
+        runtime.awaitDatabase();
         var database = runtime.database();
         var ids = runtime.ids();
         var random = new SecureRandom();

@@ -7,6 +7,8 @@ class HouseRulesTest {
 
     @Test
     void missionServiceKeepsTheHouseRules() {
-        HouseRules.ofService("dev.sortie.mission").check();
+        HouseRules.ofService("dev.sortie.mission")
+                .withClientAdapters("dev.sortie.mission.work.AgentClient")
+                .check();
     }
 }

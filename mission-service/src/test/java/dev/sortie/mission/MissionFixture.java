@@ -33,8 +33,9 @@ public final class MissionFixture implements AutoCloseable {
 
     private final TestDatabase database;
     private final SettableClock clock;
-    private final MissionServer server;
-    private final RunningServer running;
+    private final MissionConfig config;
+    private MissionServer server;
+    private RunningServer running;
     private final String adminToken = ApiTokens.generate(RANDOM);
     private final String serviceToken = ApiTokens.generate(RANDOM);
     private final ConcurrentHashMap<UserRole, Person> people = new ConcurrentHashMap<>();
@@ -50,14 +51,14 @@ public final class MissionFixture implements AutoCloseable {
     private MissionFixture(TestDatabase database, UnaryOperator<MissionConfig> settings) {
         this.database = database;
         this.clock = new SettableClock();
-        var config = MissionConfig.local(database.runtimeUrl(), SigningKeys.parse(SIGNING_KEY))
+        this.config = settings.apply(MissionConfig.local(database.runtimeUrl(), SigningKeys.parse(SIGNING_KEY))
                 .withAccounts(
                         List.of(
                                 new ServiceAccount("mission-service", ApiTokens.generate(RANDOM)),
                                 new ServiceAccount("agent-service", serviceToken),
                                 new ServiceAccount("knowledge-service", ApiTokens.generate(RANDOM))),
-                        adminToken);
-        this.server = MissionServer.start(settings.apply(config), clock);
+                        adminToken));
+        this.server = MissionServer.start(config, clock);
         this.running = RunningServer.of(server.runtime());
     }
 
@@ -94,6 +95,33 @@ public final class MissionFixture implements AutoCloseable {
 
     public MissionServer server() {
         return server;
+    }
+
+    /** Stops the server and leaves everything else as it is. */
+    public void stopServer() {
+        running.close();
+    }
+
+    /** Starts a server in the place of the one that was stopped. */
+    public void startServer() {
+        server = MissionServer.start(config, clock);
+        running = RunningServer.of(server.runtime());
+        awaitReady(server);
+    }
+
+    /** Starts another server beside this one. */
+    public MissionServer startReplica() {
+        var replica = MissionServer.start(config, clock);
+        awaitReady(replica);
+        return replica;
+    }
+
+    private static void awaitReady(MissionServer server) {
+        try {
+            server.runtime().awaitReady(Duration.ofSeconds(30));
+        } catch (Exception late) {
+            throw new AssertionError("mission-service did not start", late);
+        }
     }
 
     /** Calls without a token. */

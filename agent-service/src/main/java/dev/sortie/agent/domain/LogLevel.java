@@ -1,6 +1,6 @@
 package dev.sortie.agent.domain;
 
-import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 
 /** How important a log line is, rising. */
@@ -13,6 +13,6 @@ public enum LogLevel {
 
     /** This level and those above it. */
     public List<LogLevel> andAbove() {
-        return Arrays.asList(values()).subList(ordinal(), values().length);
+        return List.copyOf(EnumSet.range(this, CRITICAL));
     }
 }

@@ -109,7 +109,7 @@ public final class WorkSignals {
             return;
         }
         // A moment later, so that the order is claimable by then.
-        timers.schedule(() -> wake(queueName, 1), Math.max(0, ahead.toMillis() + 1), TimeUnit.MILLISECONDS);
+        var _ = timers.schedule(() -> wake(queueName, 1), Math.max(0, ahead.toMillis() + 1), TimeUnit.MILLISECONDS);
     }
 
     /** Wakes those who have waited longest for a queue. */

@@ -46,7 +46,8 @@ public final class MissionGrpcService extends MissionServiceImplBase {
     private final Missions missions;
     private final Findings findings;
 
-    public MissionGrpcService(Database database, Replies replies, PageTokens pages, Missions missions, Findings findings) {
+    public MissionGrpcService(
+            Database database, Replies replies, PageTokens pages, Missions missions, Findings findings) {
         this.database = database;
         this.replies = replies;
         this.pages = pages;
@@ -150,8 +151,7 @@ public final class MissionGrpcService extends MissionServiceImplBase {
                 request,
                 observer,
                 r -> uuid(r.getMissionId()),
-                (principal, id) ->
-                        database.transaction(principal, Isolation.SNAPSHOT, tx -> missions.tree(tx, id)),
+                (principal, id) -> database.transaction(principal, Isolation.SNAPSHOT, tx -> missions.tree(tx, id)),
                 MissionProtos::toTreeResponse);
     }
 }

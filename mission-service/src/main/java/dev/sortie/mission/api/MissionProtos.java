@@ -212,8 +212,7 @@ final class MissionProtos {
     }
 
     static GetMissionTreeResponse toTreeResponse(MissionTree tree) {
-        var message =
-                dev.sortie.mission.v1.MissionTree.newBuilder().setMission(toMessage(tree.mission()));
+        var message = dev.sortie.mission.v1.MissionTree.newBuilder().setMission(toMessage(tree.mission()));
         for (var node : tree.hops()) {
             var hop = HopNode.newBuilder().setHop(HopProtos.toMessage(node.hop()));
             node.steps().forEach(step -> hop.addToolSteps(ToolStepProtos.toMessage(step)));

@@ -126,8 +126,7 @@ public final class Missions {
     public MissionTree tree(Tx tx, UUID id) {
         var mission = get(tx, id, false);
         var stepsByHop = steps.ofMission(tx, id).stream().collect(Collectors.groupingBy(ToolStep::hopId));
-        var assetsByScope =
-                assets.listOfMission(tx, id).stream().collect(Collectors.groupingBy(Asset::scopeId));
+        var assetsByScope = assets.listOfMission(tx, id).stream().collect(Collectors.groupingBy(Asset::scopeId));
         var nodes = hops.list(tx, id, null, -1, Refusals.MAX_CHILDREN).stream()
                 .map(hop -> new MissionTree.HopNode(
                         hop,

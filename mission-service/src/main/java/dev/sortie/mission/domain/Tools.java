@@ -37,7 +37,7 @@ public final class Tools {
      */
     public Tool put(Tx tx, ToolDraft draft, String etag) {
         checkSchemas(draft);
-        var present = store.findForUpdate(tx, draft.toolId());
+        var present = store.lockForChange(tx, draft.toolId());
         if (present.isEmpty()) {
             checkEtag(draft.toolId(), null, etag);
             var made = store.insertUnlessThere(tx, draft);
@@ -46,7 +46,7 @@ public final class Tools {
                 return made.get();
             }
             // Somebody else put it between the two statements, and it is visible and locked now.
-            present = store.findForUpdate(tx, draft.toolId());
+            present = store.lockForChange(tx, draft.toolId());
         }
         var tool = present.orElseThrow(() -> new IllegalStateException("tool " + draft.toolId() + " comes and goes"));
         checkEtag(draft.toolId(), tool, etag);
@@ -55,31 +55,13 @@ public final class Tools {
         return changed.orElse(tool);
     }
 
-    /** The tool, where there is one. */
+    /** The tool, where there is one. In a transaction: it is not deleted before the end. */
     public Optional<Tool> find(Queries queries, String toolId) {
-        return store.find(queries, toolId);
+        return queries instanceof Tx tx ? store.lockForUse(tx, toolId) : store.find(queries, toolId);
     }
 
     public Tool get(Queries queries, String toolId) {
         return store.find(queries, toolId).orElseThrow(() -> notFound(toolId));
-    }
-
-    /**
-     * The tool that a request refers to. It is not deleted before the transaction ends.
-     *
-     * @param field the path of the field that refers to it
-     */
-    public Tool hold(Tx tx, String toolId, String field) {
-        return store.findForKeyShare(tx, toolId)
-                .orElseThrow(() -> Failure.failedPrecondition(
-                                dev.sortie.type.v1.ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND,
-                                "%s: tool %s does not exist; put it first",
-                                field,
-                                toolId)
-                        .with("field", field)
-                        .with("resource", "tool")
-                        .with("id", toolId)
-                        .exception());
     }
 
     /** Tools by id. */
@@ -92,8 +74,8 @@ public final class Tools {
 
     /** Deletes a tool that no open step uses, and returns it as it was. */
     public Tool delete(Tx tx, String toolId, String etag) {
-        // Steps are made under a key-share lock of their tool, so that none can appear after the count.
-        var tool = store.findForUpdate(tx, toolId).orElseThrow(() -> notFound(toolId));
+        // Who makes a step finds its tool in the same transaction, so that none can appear after the count.
+        var tool = store.lockForDelete(tx, toolId).orElseThrow(() -> notFound(toolId));
         checkEtag(toolId, tool, etag);
         long open = use.openSteps(tx, toolId);
         if (open > 0) {

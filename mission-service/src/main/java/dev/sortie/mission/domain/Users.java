@@ -57,22 +57,6 @@ public final class Users {
     }
 
     /**
-     * Makes sure that a user which a request refers to exists, and in a transaction that it stays so until its end.
-     *
-     * @param field the path of the field that refers to it
-     */
-    public void requireExisting(Queries queries, UUID userId, String field) {
-        if (!store.holdExisting(queries, userId)) {
-            throw Failure.failedPrecondition(
-                            ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND, "%s: user %s does not exist", field, userId)
-                    .with("field", field)
-                    .with("resource", "user")
-                    .with("id", userId)
-                    .exception();
-        }
-    }
-
-    /**
      * Users by username.
      *
      * @param role only these, where given

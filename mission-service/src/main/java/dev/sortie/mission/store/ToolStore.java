@@ -51,13 +51,18 @@ public final class ToolStore {
         return queries.find(FIND, ToolStore::toTool, toolId);
     }
 
-    /** Nobody else changes or deletes the tool before the transaction ends. */
-    public Optional<Tool> findForUpdate(Tx tx, String toolId) {
+    /** Nobody else changes or deletes the tool before the transaction ends; others may use it. */
+    public Optional<Tool> lockForChange(Tx tx, String toolId) {
+        return tx.find(FIND + " FOR NO KEY UPDATE", ToolStore::toTool, toolId);
+    }
+
+    /** Nobody else changes, deletes or uses the tool before the transaction ends. */
+    public Optional<Tool> lockForDelete(Tx tx, String toolId) {
         return tx.find(FIND + " FOR UPDATE", ToolStore::toTool, toolId);
     }
 
     /** Nobody deletes the tool before the transaction ends. */
-    public Optional<Tool> findForKeyShare(Tx tx, String toolId) {
+    public Optional<Tool> lockForUse(Tx tx, String toolId) {
         return tx.find(FIND + " FOR KEY SHARE", ToolStore::toTool, toolId);
     }
 

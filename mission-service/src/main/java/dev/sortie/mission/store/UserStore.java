@@ -36,7 +36,6 @@ public final class UserStore {
             "SELECT " + COLUMNS + "FROM users WHERE username = $1::text FOR NO KEY UPDATE";
     private static final String FIND_CREDENTIALS =
             "SELECT password_hash, " + COLUMNS + "FROM users WHERE username = $1::text";
-    private static final String HOLD_EXISTING = "SELECT 1 FROM users WHERE user_id = $1::uuid FOR KEY SHARE";
     private static final String LIST =
             "SELECT " + COLUMNS + "FROM users WHERE username > $1::text ORDER BY username LIMIT $2::int";
     private static final String LIST_BY_ROLE = "SELECT " + COLUMNS
@@ -80,11 +79,6 @@ public final class UserStore {
     public Optional<Credentials> findCredentials(Queries queries, String username) {
         return queries.find(
                 FIND_CREDENTIALS, row -> new Credentials(toUser(row), row.getString("password_hash")), username);
-    }
-
-    /** True when the user exists; it then cannot go before the transaction ends. */
-    public boolean holdExisting(Queries queries, UUID userId) {
-        return queries.find(HOLD_EXISTING, row -> true, userId).isPresent();
     }
 
     public List<User> list(Queries queries, @Nullable Role role, String after, int limit) {

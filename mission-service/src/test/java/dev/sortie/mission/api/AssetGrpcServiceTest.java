@@ -100,9 +100,8 @@ class AssetGrpcServiceTest {
                 Value.newBuilder().setListValue(ListValue.getDefaultInstance()).build(),
                 Value.newBuilder().setStructValue(Struct.getDefaultInstance()).build(),
                 Value.newBuilder()
-                        .setStructValue(Struct.newBuilder()
-                                .putFields("", number(1))
-                                .putFields("ключ", text("x")))
+                        .setStructValue(
+                                Struct.newBuilder().putFields("", number(1)).putFields("ключ", text("x")))
                         .build(),
                 deep)) {
             var made = developer.createAsset(ofMission().setContent(content).build());
@@ -136,8 +135,8 @@ class AssetGrpcServiceTest {
                 .field("asset.name")
                 .field("asset.type")
                 .field("asset.role");
-        StatusAssert.fails(() -> developer.createAsset(
-                        ofMission().setRoleValue(42).build()))
+        StatusAssert.fails(
+                        () -> developer.createAsset(ofMission().setRoleValue(42).build()))
                 .with(Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_FIELD_INVALID)
                 .field("asset.role");
     }
@@ -145,13 +144,13 @@ class AssetGrpcServiceTest {
     @Test
     void refusesAScopeThatDoesNotExist() {
         var nothing = UUID.randomUUID().toString();
-        StatusAssert.fails(() -> developer.createAsset(
-                        Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_MISSION, nothing).build()))
+        StatusAssert.fails(() -> developer.createAsset(Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_MISSION, nothing)
+                        .build()))
                 .with(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND)
                 .metadata("field", "asset.scope_id")
                 .metadata("resource", "mission");
-        StatusAssert.fails(() -> developer.createAsset(
-                        Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_HOP, mission).build()))
+        StatusAssert.fails(() -> developer.createAsset(Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_HOP, mission)
+                        .build()))
                 .with(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND)
                 .metadata("resource", "hop");
         StatusAssert.fails(() -> assets.listAssets(ListAssetsRequest.newBuilder()
@@ -173,7 +172,8 @@ class AssetGrpcServiceTest {
         assertThat(filled.getStatus()).isEqualTo(AssetStatus.ASSET_STATUS_READY);
         assertThat(filled.getContentSummary()).isEqualTo("first");
         assertThat(filled.getAssetMetadata().getVersion()).isOne();
-        var renamed = update(Asset.newBuilder().setAssetId(id).setName("renamed").setContentSummary("mine"));
+        var renamed =
+                update(Asset.newBuilder().setAssetId(id).setName("renamed").setContentSummary("mine"));
         assertThat(renamed.getAssetMetadata().getVersion()).isOne();
         assertThat(renamed.getContent()).isEqualTo(text("first"));
         assertThat(renamed.getContentSummary()).isEqualTo("mine");
@@ -208,7 +208,8 @@ class AssetGrpcServiceTest {
         var changed = update(
                 Asset.newBuilder()
                         .setAssetId(made.getAssetId())
-                        .setAssetMetadata(AssetMetadata.newBuilder().addTags("new").setVersion(50)),
+                        .setAssetMetadata(
+                                AssetMetadata.newBuilder().addTags("new").setVersion(50)),
                 "asset_metadata");
         assertThat(changed.getAssetMetadata())
                 .isEqualTo(AssetMetadata.newBuilder()
@@ -263,8 +264,8 @@ class AssetGrpcServiceTest {
                                 .build())
                         .getAssetsList())
                 .isEmpty();
-        StatusAssert.fails(() -> assets.listAssets(
-                        first.toBuilder().clearScopeType().build()))
+        StatusAssert.fails(() ->
+                        assets.listAssets(first.toBuilder().clearScopeType().build()))
                 .with(Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_FIELD_INVALID)
                 .field("scope_type");
     }

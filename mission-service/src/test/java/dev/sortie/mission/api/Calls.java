@@ -62,8 +62,7 @@ record Calls(MissionServiceBlockingStub missions, HopServiceBlockingStub hops, A
     }
 
     Hop createHop(String missionId, String name) {
-        return createHop(
-                Hop.newBuilder().setMissionId(missionId).setName(name).build());
+        return createHop(Hop.newBuilder().setMissionId(missionId).setName(name).build());
     }
 
     Hop createHop(Hop hop) {
@@ -93,7 +92,8 @@ record Calls(MissionServiceBlockingStub missions, HopServiceBlockingStub hops, A
     }
 
     Asset createAsset(Asset asset) {
-        return assets.createAsset(CreateAssetRequest.newBuilder().setAsset(asset).build())
+        return assets.createAsset(
+                        CreateAssetRequest.newBuilder().setAsset(asset).build())
                 .getAsset();
     }
 

@@ -101,7 +101,8 @@ class HopGrpcServiceTest {
     void keepsTheOrderDenseWhileManyInsertMoveAndDelete() throws Exception {
         var mission = developer.createMission("Contended order").getMissionId();
         var first = IntStream.range(0, 20)
-                .mapToObj(number -> developer.createHop(mission, "hop " + number).getHopId())
+                .mapToObj(
+                        number -> developer.createHop(mission, "hop " + number).getHopId())
                 .toList();
         var outcomes = Together.call(60, number -> {
             var random = new Random(number);
@@ -116,12 +117,16 @@ class HopGrpcServiceTest {
                 default -> number < 30 ? delete(first.get(number / 3)).getHopId() : "";
             };
         });
-        outcomes.stream().filter(one -> !one.succeeded()).forEach(one -> StatusAssert.of(one.failure())
-                .with(Code.NOT_FOUND, dev.sortie.type.v1.ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND));
-        var places = developer.hopsOf(mission).stream().map(Hop::getSequenceOrder).toList();
+        outcomes.stream()
+                .filter(one -> !one.succeeded())
+                .forEach(one -> StatusAssert.of(one.failure())
+                        .with(Code.NOT_FOUND, dev.sortie.type.v1.ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND));
+        var places =
+                developer.hopsOf(mission).stream().map(Hop::getSequenceOrder).toList();
         assertThat(places).hasSize(30);
         assertThat(places)
-                .containsExactlyElementsOf(IntStream.range(0, places.size()).boxed().toList());
+                .containsExactlyElementsOf(
+                        IntStream.range(0, places.size()).boxed().toList());
     }
 
     @Test
@@ -187,7 +192,8 @@ class HopGrpcServiceTest {
     void activatesOneHopOfAHundredStartedAtOnce() throws Exception {
         var mission = developer.createApprovedMission("Crowded").getMissionId();
         var ids = IntStream.range(0, 10)
-                .mapToObj(number -> developer.createHop(mission, "hop " + number).getHopId())
+                .mapToObj(
+                        number -> developer.createHop(mission, "hop " + number).getHopId())
                 .toList();
         var outcomes = Together.call(100, number -> developer.start(ids.get(number % ids.size())));
         assertThat(outcomes.stream().filter(Together.Outcome::succeeded)).hasSize(1);
@@ -207,7 +213,8 @@ class HopGrpcServiceTest {
                 .build();
         var outcomes = Together.call(50, number -> hops.startHop(request));
         assertThat(outcomes).allMatch(Together.Outcome::succeeded);
-        assertThat(outcomes.stream().map(one -> one.answer().getHop()).distinct()).hasSize(1);
+        assertThat(outcomes.stream().map(one -> one.answer().getHop()).distinct())
+                .hasSize(1);
         assertThat(outcomes.stream().filter(one -> !one.answer().getReplayed())).hasSize(1);
     }
 
@@ -217,7 +224,9 @@ class HopGrpcServiceTest {
         var failed = developer.createHop(mission, "failed").getHopId();
         var cancelled = developer.createHop(mission, "cancelled").getHopId();
         var skipped = developer.createHop(mission, "skipped").getHopId();
-        var last = developer.createHop(hop(mission, "last").setIsFinal(true).build()).getHopId();
+        var last = developer
+                .createHop(hop(mission, "last").setIsFinal(true).build())
+                .getHopId();
 
         StatusAssert.fails(() -> hops.failHop(
                         FailHopRequest.newBuilder().setHopId(failed).build()))
@@ -232,14 +241,12 @@ class HopGrpcServiceTest {
         assertThat(afterFailure.getStatus()).isEqualTo(HopStatus.HOP_STATUS_FAILED);
         assertThat(afterFailure.getErrorMessage()).isEqualTo("the disk is full");
         assertThat(afterFailure.hasEndTime()).isTrue();
-        assertThat(developer.mission(mission).getStatus())
-                .isEqualTo(MissionStatus.MISSION_STATUS_READY_TO_DESIGN);
+        assertThat(developer.mission(mission).getStatus()).isEqualTo(MissionStatus.MISSION_STATUS_READY_TO_DESIGN);
         assertThat(developer.mission(mission).getCurrentHopId()).isEmpty();
 
         developer.start(cancelled);
         cancel(cancelled);
-        assertThat(developer.mission(mission).getStatus())
-                .isEqualTo(MissionStatus.MISSION_STATUS_READY_TO_DESIGN);
+        assertThat(developer.mission(mission).getStatus()).isEqualTo(MissionStatus.MISSION_STATUS_READY_TO_DESIGN);
         var etag = developer.mission(mission).getEtag();
         cancel(skipped);
         assertThat(developer.mission(mission).getEtag()).isEqualTo(etag);
@@ -289,8 +296,7 @@ class HopGrpcServiceTest {
     void holdsAThousandHops() throws SQLException {
         var mission = developer.createMission("Full").getMissionId();
         try (var connection = MISSION.database().connectAsRuntime();
-                var insert = connection.prepareStatement(
-                        """
+                var insert = connection.prepareStatement("""
                         INSERT INTO hops (hop_id, mission_id, name, sequence_order, created_at, updated_at)
                         SELECT gen_random_uuid(), ?::uuid, 'hop', n, now(), now() FROM generate_series(0, 998) n
                         """)) {
@@ -353,8 +359,10 @@ class HopGrpcServiceTest {
                 .setEtag(made.getEtag()));
         assertThat(changed.getName()).isEqualTo("after");
         assertThat(changed.getIsFinal()).isTrue();
-        StatusAssert.fails(() -> update(
-                        Hop.newBuilder().setHopId(made.getHopId()).setName("stale").setEtag("1")))
+        StatusAssert.fails(() -> update(Hop.newBuilder()
+                        .setHopId(made.getHopId())
+                        .setName("stale")
+                        .setEtag("1")))
                 .with(Code.ABORTED, dev.sortie.type.v1.ErrorReason.ERROR_REASON_ETAG_MISMATCH)
                 .metadata("resource", "hop");
         var plain = update(Hop.newBuilder().setHopId(made.getHopId()), "is_final");
@@ -363,7 +371,8 @@ class HopGrpcServiceTest {
         StatusAssert.fails(() -> update(Hop.newBuilder().setHopId(made.getHopId()), "sequence_order"))
                 .with(Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_UPDATE_MASK_INVALID);
         cancel(made.getHopId());
-        StatusAssert.fails(() -> update(Hop.newBuilder().setHopId(made.getHopId()).setName("late")))
+        StatusAssert.fails(
+                        () -> update(Hop.newBuilder().setHopId(made.getHopId()).setName("late")))
                 .with(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_NOT_CHANGEABLE)
                 .metadata("state", "CANCELLED");
     }
@@ -373,7 +382,8 @@ class HopGrpcServiceTest {
         var mission = developer.createMission("With assets").getMissionId();
         var hop = developer.createHop(mission, "to go").getHopId();
         var inHop = developer
-                .createAsset(Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_HOP, hop).build())
+                .createAsset(
+                        Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_HOP, hop).build())
                 .getAssetId();
         var inMission = developer
                 .createAsset(Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_MISSION, mission)
@@ -412,7 +422,8 @@ class HopGrpcServiceTest {
                 .build();
         var outcomes = Together.call(50, number -> hops.createHop(request));
         assertThat(outcomes).allMatch(Together.Outcome::succeeded);
-        assertThat(outcomes.stream().map(one -> one.answer().getHop()).distinct()).hasSize(1);
+        assertThat(outcomes.stream().map(one -> one.answer().getHop()).distinct())
+                .hasSize(1);
         assertThat(order(mission)).containsExactly("once");
     }
 
@@ -433,11 +444,13 @@ class HopGrpcServiceTest {
     }
 
     private Hop delete(String hopId) {
-        return hops.deleteHop(DeleteHopRequest.newBuilder().setHopId(hopId).build()).getHop();
+        return hops.deleteHop(DeleteHopRequest.newBuilder().setHopId(hopId).build())
+                .getHop();
     }
 
     private Hop cancel(String hopId) {
-        return hops.cancelHop(CancelHopRequest.newBuilder().setHopId(hopId).build()).getHop();
+        return hops.cancelHop(CancelHopRequest.newBuilder().setHopId(hopId).build())
+                .getHop();
     }
 
     private Hop update(Hop.Builder hop, String... paths) {

@@ -92,8 +92,10 @@ class MissionDeletionTest {
         var whole = whole("Hidden once");
         var outcomes = Together.call(20, number -> delete(whole.mission, false));
         assertThat(outcomes.stream().filter(Together.Outcome::succeeded)).hasSize(1);
-        outcomes.stream().filter(one -> !one.succeeded()).forEach(one -> StatusAssert.of(one.failure())
-                .with(Code.NOT_FOUND, ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND));
+        outcomes.stream()
+                .filter(one -> !one.succeeded())
+                .forEach(one -> StatusAssert.of(one.failure())
+                        .with(Code.NOT_FOUND, ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND));
         StatusAssert.fails(() -> developer
                         .missions()
                         .deleteMission(DeleteMissionRequest.newBuilder()
@@ -181,16 +183,15 @@ class MissionDeletionTest {
                 .with(Code.NOT_FOUND, ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND);
         StatusAssert.fails(() -> developer.createHop(whole.mission, "late"))
                 .with(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND);
-        StatusAssert.fails(() -> developer.createAsset(
-                        Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_HOP, whole.hop).build()))
+        StatusAssert.fails(() -> developer.createAsset(Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_HOP, whole.hop)
+                        .build()))
                 .with(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND);
     }
 
     private void assertIsGone(Whole whole) throws SQLException {
         assertIsNotThere(whole);
         for (var table : List.of("missions", "hops", "assets")) {
-            assertThat(strings(
-                            "SELECT mission_id::text FROM " + table + " WHERE mission_id = '" + whole.mission + "'"))
+            assertThat(strings("SELECT mission_id::text FROM " + table + " WHERE mission_id = '" + whole.mission + "'"))
                     .as(table)
                     .isEmpty();
         }

@@ -54,11 +54,21 @@ class MissionGrpcServiceTest {
                 .addSuccessCriteria("second \"quoted\"")
                 .addSuccessCriteria("first")
                 .setMetadata(Struct.newBuilder()
-                        .putFields("config", Value.newBuilder()
-                                .setStructValue(Struct.newBuilder()
-                                        .putFields("depth", Value.newBuilder().setNumberValue(3.5).build())
-                                        .putFields("big", Value.newBuilder().setNumberValue(1e300).build()))
-                                .build()))
+                        .putFields(
+                                "config",
+                                Value.newBuilder()
+                                        .setStructValue(Struct.newBuilder()
+                                                .putFields(
+                                                        "depth",
+                                                        Value.newBuilder()
+                                                                .setNumberValue(3.5)
+                                                                .build())
+                                                .putFields(
+                                                        "big",
+                                                        Value.newBuilder()
+                                                                .setNumberValue(1e300)
+                                                                .build()))
+                                        .build()))
                 .setClient("Ada & Co")
                 .setBudgetAmount(0)
                 .setBudgetCurrency("EUR")
@@ -121,14 +131,22 @@ class MissionGrpcServiceTest {
         StatusAssert.fails(() -> developer.createMission(Mission.newBuilder()
                         .setName("x")
                         .setMetadata(Struct.newBuilder()
-                                .putFields("n", Value.newBuilder().setNumberValue(Double.NaN).build()))
+                                .putFields(
+                                        "n",
+                                        Value.newBuilder()
+                                                .setNumberValue(Double.NaN)
+                                                .build()))
                         .build()))
                 .with(Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
                 .field("mission.metadata.n");
         StatusAssert.fails(() -> developer.createMission(Mission.newBuilder()
                         .setName("x")
                         .setMetadata(Struct.newBuilder()
-                                .putFields("n", Value.newBuilder().setStringValue("y".repeat(262_144)).build()))
+                                .putFields(
+                                        "n",
+                                        Value.newBuilder()
+                                                .setStringValue("y".repeat(262_144))
+                                                .build()))
                         .build()))
                 .with(Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
                 .field("mission.metadata");
@@ -143,15 +161,16 @@ class MissionGrpcServiceTest {
     @Test
     void letsOnlyAdministratorsCreateForSomebodyElse() {
         var owner = MISSION.newPerson(UserRole.USER_ROLE_DEVELOPER);
-        var wanted = Mission.newBuilder().setName("For you").setUserId(owner.id()).build();
+        var wanted =
+                Mission.newBuilder().setName("For you").setUserId(owner.id()).build();
         StatusAssert.fails(() -> developer.createMission(wanted))
                 .with(Code.PERMISSION_DENIED, dev.sortie.type.v1.ErrorReason.ERROR_REASON_NOT_OWNER);
         assertThat(admin.createMission(wanted).getUserId()).isEqualTo(owner.id());
         assertThat(Calls.of(MISSION.with(owner.token())).createMission(wanted).getUserId())
                 .isEqualTo(owner.id());
         var nobody = UUID.randomUUID().toString();
-        StatusAssert.fails(() -> admin.createMission(
-                        wanted.toBuilder().setUserId(nobody).build()))
+        StatusAssert.fails(() ->
+                        admin.createMission(wanted.toBuilder().setUserId(nobody).build()))
                 .with(Code.FAILED_PRECONDITION, dev.sortie.type.v1.ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND)
                 .metadata("field", "mission.user_id")
                 .metadata("id", nobody);
@@ -180,7 +199,9 @@ class MissionGrpcServiceTest {
                         .build()))
                 .with(Code.ALREADY_EXISTS, dev.sortie.type.v1.ErrorReason.ERROR_REASON_REQUEST_ID_REUSED);
         CreateMissionResponse another = admin.missions().createMission(request);
-        assertThat(another.getReplayed()).as("another caller's request id is its own").isFalse();
+        assertThat(another.getReplayed())
+                .as("another caller's request id is its own")
+                .isFalse();
     }
 
     @Test
@@ -206,7 +227,8 @@ class MissionGrpcServiceTest {
                 .setBudgetCurrency("EUR")
                 .build());
         MISSION.clock().advance(Duration.ofSeconds(1));
-        var renamed = update(made.toBuilder().clear().setMissionId(made.getMissionId()).setName("After"));
+        var renamed = update(
+                made.toBuilder().clear().setMissionId(made.getMissionId()).setName("After"));
         assertThat(renamed.getName()).isEqualTo("After");
         assertThat(renamed.getGoal()).isEqualTo("A goal");
         assertThat(renamed.getEtag()).isEqualTo("2");
@@ -230,7 +252,10 @@ class MissionGrpcServiceTest {
         var made = developer.createMission("Masked");
         for (var path : List.of("status", "user_id", "mission_id", "etag", "nonsense", "metadata.config")) {
             StatusAssert.fails(() -> update(
-                            Mission.newBuilder().setMissionId(made.getMissionId()).setName("x"), path))
+                            Mission.newBuilder()
+                                    .setMissionId(made.getMissionId())
+                                    .setName("x"),
+                            path))
                     .with(Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_UPDATE_MASK_INVALID)
                     .metadata("path", path);
         }
@@ -252,9 +277,11 @@ class MissionGrpcServiceTest {
                         .setName("Number " + number)
                         .setEtag(made.getEtag())));
         assertThat(outcomes.stream().filter(Together.Outcome::succeeded)).hasSize(1);
-        outcomes.stream().filter(one -> !one.succeeded()).forEach(one -> StatusAssert.of(one.failure())
-                .with(Code.ABORTED, dev.sortie.type.v1.ErrorReason.ERROR_REASON_ETAG_MISMATCH)
-                .metadata("etag", "2"));
+        outcomes.stream()
+                .filter(one -> !one.succeeded())
+                .forEach(one -> StatusAssert.of(one.failure())
+                        .with(Code.ABORTED, dev.sortie.type.v1.ErrorReason.ERROR_REASON_ETAG_MISMATCH)
+                        .metadata("etag", "2"));
         StatusAssert.fails(() -> missions.approveMission(ApproveMissionRequest.newBuilder()
                         .setMissionId(made.getMissionId())
                         .setEtag("garbage")
@@ -267,8 +294,11 @@ class MissionGrpcServiceTest {
         var id = developer.createMission("All the way").getMissionId();
         assertThat(developer.approve(id).getStatus()).isEqualTo(MissionStatus.MISSION_STATUS_READY_TO_DESIGN);
         var first = developer.createHop(id, "First");
-        var last = developer.createHop(
-                Hop.newBuilder().setMissionId(id).setName("Last").setIsFinal(true).build());
+        var last = developer.createHop(Hop.newBuilder()
+                .setMissionId(id)
+                .setName("Last")
+                .setIsFinal(true)
+                .build());
 
         developer.start(first.getHopId());
         assertThat(developer.mission(id).getStatus()).isEqualTo(MissionStatus.MISSION_STATUS_ACTIVE);
@@ -311,8 +341,7 @@ class MissionGrpcServiceTest {
                 .metadata("move", "CANCEL")
                 .metadata("allowed_moves", "")
                 .precondition("mission/" + id);
-        StatusAssert.fails(
-                        () -> update(Mission.newBuilder().setMissionId(id).setName("Too late")))
+        StatusAssert.fails(() -> update(Mission.newBuilder().setMissionId(id).setName("Too late")))
                 .with(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_NOT_CHANGEABLE)
                 .metadata("resource", "mission")
                 .metadata("state", "COMPLETED");
@@ -368,10 +397,7 @@ class MissionGrpcServiceTest {
                                     .build())
                             .getMission();
             assertThat(ended.getStatus())
-                    .isEqualTo(
-                            fails
-                                    ? MissionStatus.MISSION_STATUS_FAILED
-                                    : MissionStatus.MISSION_STATUS_CANCELLED);
+                    .isEqualTo(fails ? MissionStatus.MISSION_STATUS_FAILED : MissionStatus.MISSION_STATUS_CANCELLED);
             assertThat(ended.getStatusReason()).isEqualTo("no use");
             assertThat(ended.getCurrentHopId()).isEmpty();
             assertThat(ended.hasCompleteTime()).isTrue();

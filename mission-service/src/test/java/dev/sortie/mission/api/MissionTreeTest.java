@@ -57,7 +57,8 @@ class MissionTreeTest {
                 .extracting(HopNode::getHop)
                 .containsExactly(developer.hop(first), developer.hop(second));
         assertThat(tree.getAssetsList())
-                .containsExactly(developer.asset(input).toBuilder().clearContent().build());
+                .containsExactly(
+                        developer.asset(input).toBuilder().clearContent().build());
         assertThat(tree.getHops(0).getToolStepsList()).isEmpty();
         assertThat(tree.getHops(0).getAssetsList()).isEmpty();
         assertThat(tree.getHops(1).getToolStepsList()).containsExactlyElementsOf(steps);
@@ -72,9 +73,8 @@ class MissionTreeTest {
         var mission = developer.createMission("Hidden").getMissionId();
         developer
                 .missions()
-                .deleteMission(DeleteMissionRequest.newBuilder()
-                        .setMissionId(mission)
-                        .build());
+                .deleteMission(
+                        DeleteMissionRequest.newBuilder().setMissionId(mission).build());
         StatusAssert.fails(() -> tree(mission))
                 .with(Code.NOT_FOUND, ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND)
                 .metadata("resource", "mission");
@@ -123,9 +123,8 @@ class MissionTreeTest {
     private MissionTree tree(String mission) {
         return developer
                 .missions()
-                .getMissionTree(GetMissionTreeRequest.newBuilder()
-                        .setMissionId(mission)
-                        .build())
+                .getMissionTree(
+                        GetMissionTreeRequest.newBuilder().setMissionId(mission).build())
                 .getTree();
     }
 

@@ -82,7 +82,8 @@ class OwnershipTest {
 
     @Test
     void refusesAnotherDeveloperAndChangesNothing() {
-        var stranger = MISSION.with(MISSION.newPerson(UserRole.USER_ROLE_DEVELOPER).token());
+        var stranger =
+                MISSION.with(MISSION.newPerson(UserRole.USER_ROLE_DEVELOPER).token());
         requests().forEach((name, request) -> {
             var mission = request.mission;
             var before = owner.mission(mission);
@@ -96,8 +97,9 @@ class OwnershipTest {
 
     @Test
     void refusesViewersByTheirRole() {
-        requests().forEach((name, request) -> StatusAssert.fails(() -> call(MISSION.viewer(), name, request.message))
-                .with(Code.PERMISSION_DENIED, ErrorReason.ERROR_REASON_ROLE_INSUFFICIENT));
+        requests()
+                .forEach((name, request) -> StatusAssert.fails(() -> call(MISSION.viewer(), name, request.message))
+                        .with(Code.PERMISSION_DENIED, ErrorReason.ERROR_REASON_ROLE_INSUFFICIENT));
     }
 
     @Test
@@ -160,7 +162,10 @@ class OwnershipTest {
                         .setMission(Mission.newBuilder().setMissionId(mission).setName("taken"))
                         .build();
             case "DeleteMission" ->
-                DeleteMissionRequest.newBuilder().setMissionId(mission).setForce(true).build();
+                DeleteMissionRequest.newBuilder()
+                        .setMissionId(mission)
+                        .setForce(true)
+                        .build();
             case "UndeleteMission" ->
                 UndeleteMissionRequest.newBuilder().setMissionId(mission).build();
             case "ApproveMission" ->

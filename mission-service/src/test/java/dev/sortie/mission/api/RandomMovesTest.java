@@ -83,9 +83,8 @@ class RandomMovesTest {
         var hops = developer.hops();
         switch (random.nextInt(18)) {
             case 0 ->
-                missions.approveMission(ApproveMissionRequest.newBuilder()
-                        .setMissionId(mission)
-                        .build());
+                missions.approveMission(
+                        ApproveMissionRequest.newBuilder().setMissionId(mission).build());
             case 1 ->
                 missions.submitMissionForQa(SubmitMissionForQaRequest.newBuilder()
                         .setMissionId(mission)
@@ -113,9 +112,8 @@ class RandomMovesTest {
                 }
             }
             case 5 ->
-                missions.deleteMission(DeleteMissionRequest.newBuilder()
-                        .setMissionId(mission)
-                        .build());
+                missions.deleteMission(
+                        DeleteMissionRequest.newBuilder().setMissionId(mission).build());
             case 6, 7 ->
                 missions.undeleteMission(UndeleteMissionRequest.newBuilder()
                         .setMissionId(mission)
@@ -180,10 +178,12 @@ class RandomMovesTest {
                 "SELECT resource_id::text, version, attributes ->> 'status', kind = 'DELETED' FROM change_log"
                         + " WHERE resource_type = 'mission' AND resource_id = '%s' ORDER BY version",
                 mission);
-        assertHistory(history, (from, to) -> Stream.of(MissionMove.values())
-                .anyMatch(move -> move != MissionMove.RUN
-                        && move.target() == MissionStatus.valueOf(to)
-                        && move.isAllowed(MissionStatus.valueOf(from), false)));
+        assertHistory(
+                history,
+                (from, to) -> Stream.of(MissionMove.values())
+                        .anyMatch(move -> move != MissionMove.RUN
+                                && move.target() == MissionStatus.valueOf(to)
+                                && move.isAllowed(MissionStatus.valueOf(from), false)));
 
         var hops = strings(
                 "SELECT DISTINCT resource_id::text FROM change_log WHERE resource_type = 'hop'"
@@ -194,9 +194,11 @@ class RandomMovesTest {
                     "SELECT resource_id::text, version, attributes ->> 'status', kind = 'DELETED' FROM change_log"
                             + " WHERE resource_type = 'hop' AND resource_id = '%s' ORDER BY version, xid, seq",
                     hop);
-            assertHistory(changes, (from, to) -> Stream.of(HopMove.values())
-                    .anyMatch(move -> move.target() == HopStatus.valueOf(to)
-                            && move.isAllowed(HopStatus.valueOf(from))));
+            assertHistory(
+                    changes,
+                    (from, to) -> Stream.of(HopMove.values())
+                            .anyMatch(move ->
+                                    move.target() == HopStatus.valueOf(to) && move.isAllowed(HopStatus.valueOf(from))));
         }
     }
 

@@ -69,24 +69,26 @@ class MissionSchemaTest {
         arrange();
         insertHop("01978c2e-0000-7000-8000-000000000020", MISSION, 10);
         insertAsset("01978c2e-0000-7000-8000-000000000030", "MISSION", MISSION, MISSION);
-        insertAsset(
-                "01978c2e-0000-7000-8000-000000000031", "HOP", "01978c2e-0000-7000-8000-000000000020", MISSION);
+        insertAsset("01978c2e-0000-7000-8000-000000000031", "HOP", "01978c2e-0000-7000-8000-000000000020", MISSION);
         insertAsset("01978c2e-0000-7000-8000-000000000032", "MISSION", OTHER, OTHER);
         refuses(
                 "assets_scope_check",
-                "UPDATE assets SET scope_id = '" + OTHER
-                        + "' WHERE asset_id = '01978c2e-0000-7000-8000-000000000030'");
+                "UPDATE assets SET scope_id = '" + OTHER + "' WHERE asset_id = '01978c2e-0000-7000-8000-000000000030'");
         refuses(
                 "assets_hop_fkey",
                 "UPDATE assets SET mission_id = '" + OTHER
                         + "' WHERE asset_id = '01978c2e-0000-7000-8000-000000000031'");
         refuses("assets_content_check", "UPDATE assets SET status = 'READY'");
         DATABASE.execute("DELETE FROM hops WHERE hop_id = '01978c2e-0000-7000-8000-000000000020'");
-        assertThat(count("SELECT count(*) FROM assets WHERE mission_id = '" + MISSION + "'")).isOne();
+        assertThat(count("SELECT count(*) FROM assets WHERE mission_id = '" + MISSION + "'"))
+                .isOne();
         DATABASE.execute("DELETE FROM missions WHERE mission_id = '" + MISSION + "'");
-        assertThat(count("SELECT count(*) FROM assets WHERE mission_id = '" + MISSION + "'")).isZero();
-        assertThat(count("SELECT count(*) FROM hops WHERE mission_id = '" + MISSION + "'")).isZero();
-        assertThat(count("SELECT count(*) FROM assets WHERE mission_id = '" + OTHER + "'")).isOne();
+        assertThat(count("SELECT count(*) FROM assets WHERE mission_id = '" + MISSION + "'"))
+                .isZero();
+        assertThat(count("SELECT count(*) FROM hops WHERE mission_id = '" + MISSION + "'"))
+                .isZero();
+        assertThat(count("SELECT count(*) FROM assets WHERE mission_id = '" + OTHER + "'"))
+                .isOne();
         DATABASE.execute("DELETE FROM users WHERE user_id = '" + USER + "'");
         assertThat(count("SELECT count(*) FROM missions")).isZero();
         assertThat(count("SELECT count(*) FROM assets")).isZero();
@@ -123,38 +125,30 @@ class MissionSchemaTest {
     }
 
     private static void arrange() {
-        DATABASE.execute(
-                """
+        DATABASE.execute("""
                 INSERT INTO users (user_id, username, email, role, kind, registered_at, created_at, updated_at)
                 VALUES ('%s', 'ada', 'ada@example.com', 'DEVELOPER', 'HUMAN', now(), now(), now())
                 ON CONFLICT DO NOTHING
-                """
-                        .formatted(USER),
-                """
+                """.formatted(USER), """
                 INSERT INTO missions (mission_id, user_id, name, created_at, updated_at)
                 VALUES ('%s', '%s', 'one', now(), now()), ('%s', '%s', 'other', now(), now())
                 ON CONFLICT DO NOTHING
-                """
-                        .formatted(MISSION, USER, OTHER, USER));
+                """.formatted(MISSION, USER, OTHER, USER));
     }
 
     private static void insertHop(String id, String mission, int place) {
-        DATABASE.execute(
-                """
+        DATABASE.execute("""
                 INSERT INTO hops (hop_id, mission_id, name, sequence_order, created_at, updated_at)
                 VALUES ('%s', '%s', 'hop', %d, now(), now())
-                """
-                        .formatted(id, mission, place));
+                """.formatted(id, mission, place));
     }
 
     private static void insertAsset(String id, String scopeType, String scopeId, String mission) {
-        DATABASE.execute(
-                """
+        DATABASE.execute("""
                 INSERT INTO assets (asset_id, user_id, scope_type, scope_id, mission_id, name, type, role,
                                     created_at, updated_at)
                 VALUES ('%s', '%s', '%s', '%s', '%s', 'asset', 'text', 'INPUT', now(), now())
-                """
-                        .formatted(id, USER, scopeType, scopeId, mission));
+                """.formatted(id, USER, scopeType, scopeId, mission));
     }
 
     private static void refuses(String constraint, String sql) {

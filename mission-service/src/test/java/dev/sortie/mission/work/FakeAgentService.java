@@ -49,6 +49,8 @@ public final class FakeAgentService implements AutoCloseable {
     private Status refusal = Status.OK;
     private String refusalReason = "";
     private int placements;
+    private boolean silent;
+    private final List<StreamObserver<?>> unanswered = new ArrayList<>();
     private Server server;
     private int port;
 
@@ -94,6 +96,15 @@ public final class FakeAgentService implements AutoCloseable {
     public synchronized void refuse(Status status, String reason) {
         refusal = status;
         refusalReason = reason;
+    }
+
+    /** Takes orders and tells nobody, for as long as that is wanted. Then whoever waits is told to ask again. */
+    public synchronized void keepAnswersBack(boolean wanted) {
+        silent = wanted;
+        if (!wanted) {
+            unanswered.forEach(observer -> observer.onError(Status.UNAVAILABLE.asRuntimeException()));
+            unanswered.clear();
+        }
     }
 
     /** How often somebody asked to place an order. */
@@ -221,6 +232,10 @@ public final class FakeAgentService implements AutoCloseable {
                         log(orders.get(known));
                     }
                     response.addWorkOrders(orders.get(known));
+                }
+                if (silent) {
+                    unanswered.add(observer);
+                    return;
                 }
                 observer.onNext(response.build());
                 observer.onCompleted();

@@ -41,7 +41,7 @@ import dev.sortie.mission.v1.ToolStep;
 import dev.sortie.mission.v1.ToolStepServiceGrpc;
 import dev.sortie.mission.v1.ToolStepServiceGrpc.ToolStepServiceBlockingStub;
 import dev.sortie.mission.v1.ToolStepStatus;
-import io.grpc.Channel;
+import java.sql.SQLException;
 import java.util.List;
 import java.util.UUID;
 
@@ -49,26 +49,73 @@ import java.util.UUID;
 public final class StepFixture implements AutoCloseable {
     private final FakeAgentService agent;
     private final MissionFixture mission;
-    private final MissionServiceBlockingStub missions;
-    private final HopServiceBlockingStub hops;
-    private final ToolStepServiceBlockingStub steps;
-    private final AssetServiceBlockingStub assets;
-    private final ToolServiceBlockingStub tools;
+    private MissionServiceBlockingStub missions;
+    private HopServiceBlockingStub hops;
+    private ToolStepServiceBlockingStub steps;
+    private AssetServiceBlockingStub assets;
+    private ToolServiceBlockingStub tools;
 
-    private StepFixture(FakeAgentService agent, MissionFixture mission, Channel channel) {
+    private StepFixture(FakeAgentService agent, MissionFixture mission) {
         this.agent = agent;
         this.mission = mission;
-        this.missions = MissionServiceGrpc.newBlockingStub(channel);
-        this.hops = HopServiceGrpc.newBlockingStub(channel);
-        this.steps = ToolStepServiceGrpc.newBlockingStub(channel);
-        this.assets = AssetServiceGrpc.newBlockingStub(channel);
-        this.tools = ToolServiceGrpc.newBlockingStub(mission.admin());
+        connect();
     }
 
     public static StepFixture start() {
         var agent = FakeAgentService.start();
-        var mission = MissionFixture.start(settings -> settings.withAgent(agent.address(), ""));
-        return new StepFixture(agent, mission, mission.developer());
+        return new StepFixture(agent, MissionFixture.start(settings -> settings.withAgent(agent.address(), "")));
+    }
+
+    private void connect() {
+        var channel = mission.developer();
+        missions = MissionServiceGrpc.newBlockingStub(channel);
+        hops = HopServiceGrpc.newBlockingStub(channel);
+        steps = ToolStepServiceGrpc.newBlockingStub(channel);
+        assets = AssetServiceGrpc.newBlockingStub(channel);
+        tools = ToolServiceGrpc.newBlockingStub(mission.admin());
+    }
+
+    /** Stops mission-service, whatever it is at. */
+    public void stopService() {
+        mission.stopServer();
+    }
+
+    /** Starts mission-service again. */
+    public void startService() {
+        mission.startServer();
+        connect();
+    }
+
+    /** Lets nothing leave the outbox that comes in from now on. */
+    public void stopDispatching() {
+        mission.database()
+                .execute(
+                        """
+                        CREATE FUNCTION wait_for_ever() RETURNS trigger LANGUAGE plpgsql AS
+                        $$ BEGIN NEW.due_at := 'infinity'; RETURN NEW; END $$
+                        """,
+                        "CREATE TRIGGER outbox_waits BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION wait_for_ever()");
+    }
+
+    /** How much is still to be told to agent-service. */
+    public int outboxSize() {
+        return Integer.parseInt(query("SELECT count(*) FROM outbox"));
+    }
+
+    /** How far the feed of agent-service has been dealt with. */
+    public String cursor() {
+        return query("SELECT coalesce(max(cursor), '') FROM feed_cursors");
+    }
+
+    private String query(String sql) {
+        try (var connection = mission.database().connectAsOwner();
+                var statement = connection.createStatement();
+                var rows = statement.executeQuery(sql)) {
+            rows.next();
+            return rows.getString(1);
+        } catch (SQLException failed) {
+            throw new AssertionError(failed);
+        }
     }
 
     public FakeAgentService agent() {

@@ -31,6 +31,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,6 +51,8 @@ public final class ServiceRuntime implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ServiceRuntime.class);
     private static final Duration CHANGES_KEPT = Duration.ofDays(7);
     private static final Duration REQUESTS_KEPT = Duration.ofHours(48);
+    private static final Duration DATABASE_WAIT = Duration.ofMinutes(1);
+    private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(1);
     private static final Duration HEALTH_CHECK = Duration.ofSeconds(2);
 
     private final ServiceIdentity identity;
@@ -67,6 +70,7 @@ public final class ServiceRuntime implements AutoCloseable {
     private @Nullable GrpcServer server;
     private @Nullable AdminServer admin;
     private boolean schemaApplied;
+    private String lastProblem = "";
     private boolean closed;
 
     private ServiceRuntime(
@@ -140,6 +144,22 @@ public final class ServiceRuntime implements AutoCloseable {
             pageTokens = PageTokens.load(database.queries());
         }
         return pageTokens;
+    }
+
+    /**
+     * Waits until the database answers and has the schema: for what a service must read before it can serve. So it may be
+     * started before its database is up or migrated.
+     *
+     * @throws IllegalStateException when it has waited for a minute
+     */
+    public void awaitDatabase() {
+        long until = System.nanoTime() + DATABASE_WAIT.toNanos();
+        while (!isHealthy()) {
+            if (System.nanoTime() - until > 0) {
+                throw new IllegalStateException("the database is not there, or not migrated, after " + DATABASE_WAIT);
+            }
+            LockSupport.parkNanos(BETWEEN_LOOKS.toNanos());
+        }
     }
 
     /** Runs a job now and then, until the service stops. */
@@ -246,18 +266,21 @@ public final class ServiceRuntime implements AutoCloseable {
 
     /** Whether the database answers and has the schema; what it had once it keeps. */
     private boolean isHealthy() {
+        var problem = problem();
+        if (!problem.isEmpty() && !problem.equals(lastProblem)) {
+            LOG.warn("{} is not ready: {}", identity.name(), problem);
+        }
+        lastProblem = problem;
+        return problem.isEmpty();
+    }
+
+    private String problem() {
         try {
             database.queries().list("SELECT 1", row -> row.getInteger(0));
-            if (!schemaApplied) {
-                schemaApplied = identity.migrations().isApplied(databaseSettings.url());
-                if (!schemaApplied) {
-                    LOG.warn("the database lacks migrations of this release; run the migrate command");
-                }
-            }
-            return schemaApplied;
+            schemaApplied = schemaApplied || identity.migrations().isApplied(databaseSettings.url());
+            return schemaApplied ? "" : "the database lacks migrations of this release; run the migrate command";
         } catch (RuntimeException down) {
-            LOG.warn("the database does not answer: {}", down.getMessage());
-            return false;
+            return "the database does not answer: " + down.getMessage();
         }
     }
 

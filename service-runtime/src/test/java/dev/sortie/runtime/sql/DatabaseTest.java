@@ -26,6 +26,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 class DatabaseTest {
     private static final Principal SELF = Principal.internal("test");
@@ -370,6 +372,12 @@ class DatabaseTest {
         }
         POSTGRES.execute("ALTER TABLE shapes ALTER size TYPE bigint");
         assertThat(DATABASE.queries().find(select, row -> row.getValue(0), 1)).contains(2L);
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void usesTheNativeTransport() {
+        assertThat(Things.VERTX.isNativeTransportEnabled()).isTrue();
     }
 
     @Test
