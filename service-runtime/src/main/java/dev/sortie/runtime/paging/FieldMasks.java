@@ -9,6 +9,7 @@ import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.grpc.RequestRules;
 import dev.sortie.type.v1.ErrorReason;
 import java.util.LinkedHashSet;
+import java.util.Locale;
 import java.util.Set;
 
 /**
@@ -68,9 +69,16 @@ public final class FieldMasks {
                         ? !resource.hasField(field)
                         : resource.getField(field).equals(field.getDefaultValue());
         if (empty && RequestRules.has(field, FieldBehavior.REQUIRED)) {
-            throw Failure.invalidArgument(ErrorReason.ERROR_REASON_FIELD_INVALID, field.getName(), "value is required")
+            var path = nameOf(resource.getDescriptorForType()) + "." + field.getName();
+            throw Failure.invalidArgument(ErrorReason.ERROR_REASON_FIELD_INVALID, path, "value is required")
+                    .with("field_count", 1)
                     .exception();
         }
+    }
+
+    /** The field of an update request that holds a resource is called as its type: {@code tool_step} for ToolStep. */
+    private static String nameOf(Descriptor type) {
+        return type.getName().replaceAll("(?<=[a-z])(?=[A-Z])", "_").toLowerCase(Locale.ROOT);
     }
 
     private static boolean isSettable(FieldDescriptor field) {
