@@ -17,13 +17,9 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** What callers do with hops. */
 public final class Hops {
-    private static final Logger LOG = LoggerFactory.getLogger(Hops.class);
-
     private final MissionStore missions;
     private final HopStore hops;
     private final AssetStore assets;
@@ -119,10 +115,9 @@ public final class Hops {
         if (!missions.isVisible(queries, missionId)) {
             throw Refusals.notFound("mission", missionId);
         }
-        var after = page.after();
-        int place = after == null ? -1 : Math.toIntExact(after.number(0));
         return page.page(
-                hops.list(queries, missionId, status, place, page.limit()), hop -> Keyset.of(hop.sequenceOrder()));
+                hops.list(queries, missionId, status, page.after(), page.limit()),
+                hop -> Keyset.of(hop.sequenceOrder(), hop.id()));
     }
 
     /** Changes what callers set, unless the hop is in a terminal status. */
@@ -131,7 +126,11 @@ public final class Hops {
         if (hop.status().isTerminal()) {
             throw Refusals.notChangeable("hop", hop.id(), hop.status(), "a hop that has ended is not changed");
         }
-        var updated = hops.updateFields(tx, hop.id(), edit.change().apply(hop.fields()));
+        var fields = edit.change().apply(hop.fields());
+        if (fields.equals(hop.fields())) {
+            return hop;
+        }
+        var updated = hops.updateFields(tx, hop.id(), fields);
         MissionFlow.noteChange(tx, updated);
         return updated;
     }
@@ -187,8 +186,7 @@ public final class Hops {
     }
 
     public Hop start(Tx tx, Request request) {
-        return logged(HopMove.START, flow.start(tx, lock(tx, request.id(), request.etag()), false))
-                .hop();
+        return flow.start(tx, lock(tx, request.id(), request.etag()), false).hop();
     }
 
     /** Lets a hop's steps follow one another by themselves. */
@@ -206,7 +204,7 @@ public final class Hops {
         if (!open.isEmpty()) {
             throw stepsOpen(locked.hop(), open);
         }
-        var completed = logged(HopMove.COMPLETE, flow.complete(tx, locked));
+        var completed = flow.complete(tx, locked);
         if (completed.mission().running()) {
             runs.goOn(tx, completed.mission());
         }
@@ -223,7 +221,7 @@ public final class Hops {
 
     private Hop end(Tx tx, Request request, HopMove move, String what) {
         var locked = lock(tx, request.id(), request.etag());
-        var ended = logged(move, flow.end(tx, locked, move, request.reason()));
+        var ended = flow.end(tx, locked, move, request.reason());
         steps.cancelOfHop(tx, request.id(), request.reason().isEmpty() ? what : what + ": " + request.reason());
         return ended.hop();
     }
@@ -254,15 +252,5 @@ public final class Hops {
 
     private static void noteAll(Tx tx, List<Hop> changed) {
         changed.forEach(hop -> MissionFlow.noteChange(tx, hop));
-    }
-
-    private static LockedHop logged(HopMove move, LockedHop moved) {
-        LOG.atInfo()
-                .addKeyValue("mission_id", moved.mission().id())
-                .addKeyValue("hop_id", moved.hop().id())
-                .addKeyValue("move", move)
-                .addKeyValue("status", moved.hop().status())
-                .log("hop moves");
-        return moved;
     }
 }

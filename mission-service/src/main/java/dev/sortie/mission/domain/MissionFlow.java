@@ -49,7 +49,7 @@ public final class MissionFlow {
 
     /** The first hop of a mission that is pending. */
     public Optional<Hop> firstPending(Tx tx, UUID missionId) {
-        return hops.list(tx, missionId, HopStatus.PENDING, -1, 1).stream().findFirst();
+        return hops.list(tx, missionId, HopStatus.PENDING, null, 1).stream().findFirst();
     }
 
     /**
@@ -82,11 +82,14 @@ public final class MissionFlow {
                             "hop", hop.id(), first.id(), first.status().name());
                 });
         var started = update(tx, hop.withState(HopStatus.ACTIVE, running, "").withTimes(tx.now(), null));
-        return new LockedHop(
-                update(
-                        tx,
-                        mission.withState(MissionStatus.ACTIVE, hop.id(), mission.running(), mission.statusReason())),
-                started);
+        return logged(
+                tx,
+                new LockedHop(
+                        update(
+                                tx,
+                                mission.withState(
+                                        MissionStatus.ACTIVE, hop.id(), mission.running(), mission.statusReason())),
+                        started));
     }
 
     /**
@@ -102,7 +105,8 @@ public final class MissionFlow {
         boolean isFinal = hop.fields().isFinal();
         var move = isFinal ? MissionMove.END_FINAL_HOP : MissionMove.END_HOP;
         var next = mission.withState(move.target(), null, mission.running() && !isFinal, mission.statusReason());
-        return new LockedHop(update(tx, isFinal ? next.withTimes(tx.now(), null, null, null) : next), completed);
+        return logged(
+                tx, new LockedHop(update(tx, isFinal ? next.withTimes(tx.now(), null, null, null) : next), completed));
     }
 
     /** Ends a hop without success. If it was active, the mission goes to READY_TO_DESIGN and its run ends. */
@@ -115,13 +119,16 @@ public final class MissionFlow {
                 tx,
                 hop.withState(move.target(), false, reason.isEmpty() ? hop.errorMessage() : reason)
                         .withTimes(hop.startedAt(), tx.now()));
-        return new LockedHop(
-                wasActive
-                        ? update(
-                                tx,
-                                mission.withState(MissionMove.END_HOP.target(), null, false, mission.statusReason()))
-                        : mission,
-                ended);
+        return logged(
+                tx,
+                new LockedHop(
+                        wasActive
+                                ? update(
+                                        tx,
+                                        mission.withState(
+                                                MissionMove.END_HOP.target(), null, false, mission.statusReason()))
+                                : mission,
+                        ended));
     }
 
     /** Begins or ends the run of a mission. Changes nothing where it is so already. */
@@ -147,24 +154,23 @@ public final class MissionFlow {
     Mission update(Tx tx, Mission mission) {
         var updated = missions.updateState(tx, mission);
         noteChange(tx, updated);
-        LOG.atDebug()
-                .addKeyValue("mission_id", updated.id())
-                .addKeyValue("status", updated.status())
-                .addKeyValue("running", updated.running())
-                .log("mission moves");
         return updated;
     }
 
     Hop update(Tx tx, Hop hop) {
         var updated = hops.updateState(tx, hop);
         noteChange(tx, updated);
-        LOG.atDebug()
-                .addKeyValue("mission_id", updated.missionId())
-                .addKeyValue("hop_id", updated.id())
-                .addKeyValue("status", updated.status())
-                .addKeyValue("running", updated.running())
-                .log("hop moves");
         return updated;
+    }
+
+    private static LockedHop logged(Tx tx, LockedHop moved) {
+        tx.afterCommit(() -> LOG.atInfo()
+                .addKeyValue("mission_id", moved.mission().id())
+                .addKeyValue("mission_status", moved.mission().status())
+                .addKeyValue("hop_id", moved.hop().id())
+                .addKeyValue("hop_status", moved.hop().status())
+                .log("hop moves"));
+        return moved;
     }
 
     static void checkMove(Mission mission, MissionMove move) {

@@ -127,7 +127,7 @@ public final class Missions {
         var mission = get(tx, id, false);
         var stepsByHop = steps.ofMission(tx, id).stream().collect(Collectors.groupingBy(ToolStep::hopId));
         var assetsByScope = assets.listOfMission(tx, id).stream().collect(Collectors.groupingBy(Asset::scopeId));
-        var nodes = hops.list(tx, id, null, -1, Refusals.MAX_CHILDREN).stream()
+        var nodes = hops.list(tx, id, null, null, Refusals.MAX_CHILDREN).stream()
                 .map(hop -> new MissionTree.HopNode(
                         hop,
                         stepsByHop.getOrDefault(hop.id(), List.of()),
@@ -143,7 +143,11 @@ public final class Missions {
             throw Refusals.notChangeable(
                     "mission", mission.id(), mission.status(), "a mission that has ended is not changed");
         }
-        var updated = missions.updateFields(tx, mission.id(), edit.change().apply(mission.fields()));
+        var fields = edit.change().apply(mission.fields());
+        if (fields.equals(mission.fields())) {
+            return mission;
+        }
+        var updated = missions.updateFields(tx, mission.id(), fields);
         MissionFlow.noteChange(tx, updated);
         return updated;
     }
@@ -203,7 +207,8 @@ public final class Missions {
                         tx.now(),
                         tx.now().plus(KEPT_AFTER_DELETE));
         tx.audit("DeleteMission", "mission", mission.id(), Map.of("force", false));
-        LOG.atInfo().addKeyValue("mission_id", mission.id()).log("mission is hidden");
+        tx.afterCommit(
+                () -> LOG.atInfo().addKeyValue("mission_id", mission.id()).log("mission is hidden"));
         return flow.update(tx, hidden);
     }
 
@@ -241,11 +246,10 @@ public final class Missions {
                         status.isTerminal() ? tx.now() : null,
                         null,
                         null);
-        LOG.atInfo()
+        tx.afterCommit(() -> LOG.atInfo()
                 .addKeyValue("mission_id", mission.id())
-                .addKeyValue("move", move)
-                .addKeyValue("status", status)
-                .log("mission moves");
+                .addKeyValue("mission_status", status)
+                .log("mission moves"));
         return flow.update(tx, moved);
     }
 
@@ -264,7 +268,8 @@ public final class Missions {
                 .forEach(hop -> tx.change(MissionFlow.describe(Change.deleted("hop", hop.id(), hop.version()), hop)));
         missions.delete(tx, mission.id());
         tx.change(MissionFlow.describe(Change.deleted("mission", mission.id(), mission.version()), mission));
-        LOG.atInfo().addKeyValue("mission_id", mission.id()).log("mission is purged");
+        tx.afterCommit(
+                () -> LOG.atInfo().addKeyValue("mission_id", mission.id()).log("mission is purged"));
     }
 
     private Mission lock(Tx tx, UUID id, String etag) {

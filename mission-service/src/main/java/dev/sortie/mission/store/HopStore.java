@@ -2,6 +2,7 @@ package dev.sortie.mission.store;
 
 import dev.sortie.mission.domain.Hop;
 import dev.sortie.mission.domain.HopStatus;
+import dev.sortie.runtime.paging.Keyset;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Rows;
 import dev.sortie.runtime.sql.Tx;
@@ -30,15 +31,17 @@ public final class HopStore {
             FIND + " AND EXISTS (SELECT FROM missions m WHERE m.mission_id = hops.mission_id AND m.deleted_at IS NULL)";
     private static final String LOCK = FIND + " FOR NO KEY UPDATE";
     private static final String MISSION_OF = "SELECT mission_id FROM hops WHERE hop_id = $1::uuid";
-    // The places after a position of the list; before the first one lies -1.
+    // Behind the hop where the page before ended, wherever that is by now; if it is gone, its place is another's.
     private static final String LIST = "SELECT " + COLUMNS + """
-                    FROM hops WHERE mission_id = $1::uuid AND sequence_order > $2::int
-                    ORDER BY sequence_order LIMIT $3::int
-                    """;
+            FROM hops WHERE mission_id = $1::uuid AND sequence_order > coalesce(
+                (SELECT h.sequence_order FROM hops h WHERE h.hop_id = $2::uuid AND h.mission_id = $1::uuid), $3::int - 1)
+            ORDER BY sequence_order LIMIT $4::int
+            """;
     private static final String LIST_BY_STATUS = "SELECT " + COLUMNS + """
-                    FROM hops WHERE mission_id = $1::uuid AND status = $4::text AND sequence_order > $2::int
-                    ORDER BY sequence_order LIMIT $3::int
-                    """;
+            FROM hops WHERE mission_id = $1::uuid AND status = $5::text AND sequence_order > coalesce(
+                (SELECT h.sequence_order FROM hops h WHERE h.hop_id = $2::uuid AND h.mission_id = $1::uuid), $3::int - 1)
+            ORDER BY sequence_order LIMIT $4::int
+            """;
     // Where a new hop may go: how many there are, and the first place behind everything that has begun.
     private static final String PLACES = """
             SELECT count(*)::int AS size,
@@ -138,12 +141,15 @@ public final class HopStore {
      * A page of a mission's hops, in their order.
      *
      * @param status only those in it, where given
-     * @param after the place of the last one of the page before; -1 for the first page
+     * @param after place and id of the last one of the page before, where there is one
      */
-    public List<Hop> list(Queries queries, UUID missionId, @Nullable HopStatus status, int after, int limit) {
+    public List<Hop> list(
+            Queries queries, UUID missionId, @Nullable HopStatus status, @Nullable Keyset after, int limit) {
+        var id = after == null ? null : after.uuid(1);
+        long place = after == null ? 0 : after.number(0);
         return status == null
-                ? queries.list(LIST, HopStore::toHop, missionId, after, limit)
-                : queries.list(LIST_BY_STATUS, HopStore::toHop, missionId, after, limit, status);
+                ? queries.list(LIST, HopStore::toHop, missionId, id, place, limit)
+                : queries.list(LIST_BY_STATUS, HopStore::toHop, missionId, id, place, limit, status);
     }
 
     public Places places(Tx tx, UUID missionId) {

@@ -326,6 +326,47 @@ class HopGrpcServiceTest {
     }
 
     @Test
+    void pagesThroughHopsThatComeAndGoMeanwhile() {
+        var mission = developer.createMission("Paged").getMissionId();
+        var ids = IntStream.range(0, 6)
+                .mapToObj(
+                        number -> developer.createHop(mission, "hop " + number).getHopId())
+                .toList();
+        var first = ListHopsRequest.newBuilder().setMissionId(mission).setPageSize(3);
+        var page = hops.listHops(first.build());
+        assertThat(page.getHopsList()).extracting(Hop::getHopId).containsExactlyElementsOf(ids.subList(0, 3));
+        var next = first.setPageToken(page.getNextPageToken()).setPageSize(2).build();
+        delete(ids.get(0));
+        assertThat(hops.listHops(next).getHopsList()).extracting(Hop::getHopId).containsExactly(ids.get(3), ids.get(4));
+        developer.createHop(hop(mission, "new").setSequenceOrder(0).build());
+        developer.createHop(hop(mission, "newer").setSequenceOrder(0).build());
+        assertThat(hops.listHops(next).getHopsList()).extracting(Hop::getHopId).containsExactly(ids.get(3), ids.get(4));
+    }
+
+    @Test
+    void pagesOnWhereAHopThatIsGoneWas() {
+        var mission = developer.createMission("Paged over a gap").getMissionId();
+        var ids = IntStream.range(0, 4)
+                .mapToObj(
+                        number -> developer.createHop(mission, "hop " + number).getHopId())
+                .toList();
+        var first = ListHopsRequest.newBuilder().setMissionId(mission).setPageSize(2);
+        var token = hops.listHops(first.build()).getNextPageToken();
+        delete(ids.get(1));
+        assertThat(hops.listHops(first.setPageToken(token).build()).getHopsList())
+                .extracting(Hop::getHopId)
+                .containsExactly(ids.get(2), ids.get(3));
+    }
+
+    @Test
+    void changesNothingWhenNothingIsDifferent() {
+        var made = developer.createHop(developer.createMission("Same").getMissionId(), "same");
+        assertThat(update(Hop.newBuilder().setHopId(made.getHopId()).setName("same")))
+                .isEqualTo(made);
+        assertThat(update(Hop.newBuilder().setHopId(made.getHopId()))).isEqualTo(made);
+    }
+
+    @Test
     void listsHopsByStatus() {
         var mission = developer.createApprovedMission("By status").getMissionId();
         var first = developer.createHop(mission, "first").getHopId();

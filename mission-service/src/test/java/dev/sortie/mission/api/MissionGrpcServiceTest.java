@@ -260,7 +260,8 @@ class MissionGrpcServiceTest {
                     .metadata("path", path);
         }
         StatusAssert.fails(() -> update(Mission.newBuilder().setMissionId(made.getMissionId()), "name"))
-                .with(Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID);
+                .with(Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
+                .field("mission.name");
         StatusAssert.fails(() -> update(Mission.newBuilder().setName("of which?")))
                 .with(Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
                 .field("mission.mission_id");
