@@ -17,7 +17,6 @@ import dev.sortie.runtime.change.Position;
 import dev.sortie.runtime.testing.StatusAssert;
 import dev.sortie.runtime.testing.TestDatabase;
 import io.grpc.Status;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -312,14 +311,12 @@ final class SearchTest {
                 .setMinRevision(future)
                 .build();
 
-        long begin = System.nanoTime();
         StatusAssert.fails(() -> KNOWLEDGE
                         .search()
-                        .withDeadlineAfter(500, TimeUnit.MILLISECONDS)
+                        .withDeadlineAfter(3, TimeUnit.SECONDS)
                         .query(request))
                 .with(Status.Code.UNAVAILABLE, ErrorReason.ERROR_REASON_INDEX_BEHIND)
                 .retryable();
-        assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(Duration.ofSeconds(5));
     }
 
     private static DeleteContextDocumentRequest delete(ContextDocument document, boolean force) {

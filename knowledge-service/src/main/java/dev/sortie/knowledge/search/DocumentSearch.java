@@ -1,12 +1,14 @@
 package dev.sortie.knowledge.search;
 
-import dev.sortie.knowledge.domain.ContextDocument;
 import dev.sortie.runtime.paging.Keyset;
 import dev.sortie.runtime.paging.Page;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.UUID;
 import org.apache.lucene.index.PostingsEnum;
 import org.apache.lucene.index.QueryTimeout;
@@ -31,8 +33,8 @@ final class DocumentSearch {
     // Ids, not Lucene's numbers, decide between equal scores: they are the same in every replica and after a rebuild.
     private static final Sort ORDER =
             new Sort(SortField.FIELD_SCORE, new SortField(IndexFields.ID, SortField.Type.STRING));
-    /** Of a word that a document repeats more often, the first ones are enough to choose passages from. */
-    private static final int MAX_OCCURRENCES = 1_000;
+    /** Of more words found in one document, the first ones of each are enough to choose passages from. */
+    private static final int MAX_OCCURRENCES = 2_000;
 
     private final IndexSearcher searcher;
     private final QueryTimeout timeout;
@@ -66,12 +68,13 @@ final class DocumentSearch {
         var page = request.page(List.of(found.scoreDocs), DocumentSearch::place);
         var distinct = List.copyOf(new LinkedHashSet<>(words));
         var weights = weights(distinct);
+        var occurrences = occurrences(page.items(), distinct);
         var hits = new ArrayList<SearchResult.Hit>(page.items().size());
         for (var scored : page.items()) {
             if (timeout.shouldExit()) {
                 throw new SearchTimeoutException();
             }
-            hits.add(hit((FieldDoc) scored, distinct, weights));
+            hits.add(hit((FieldDoc) scored, occurrences.getOrDefault(scored.doc, List.of()), weights));
         }
         return new SearchResult(new Page<>(hits, page.nextPageToken()), found.totalHits.value());
     }
@@ -123,33 +126,55 @@ final class DocumentSearch {
         return weights;
     }
 
-    private SearchResult.Hit hit(FieldDoc found, List<BytesRef> words, double[] weights) throws IOException {
+    private SearchResult.Hit hit(FieldDoc found, List<Snippets.Occurrence> occurrences, double[] weights)
+            throws IOException {
         var document = IndexFields.fromIndex(searcher.storedFields(), found.doc);
-        var snippets = Snippets.of(document.content(), occurrences(found, document, words), weights);
-        return new SearchResult.Hit(document.withoutContent(), (Float) found.fields[0], snippets);
+        var content = document.content();
+        // Where the content ends, the title begins.
+        var within = occurrences.stream()
+                .filter(occurrence -> occurrence.start() < content.length())
+                .toList();
+        return new SearchResult.Hit(
+                document.withoutContent(), (Float) found.fields[0], Snippets.of(content, within, weights));
     }
 
-    private List<Snippets.Occurrence> occurrences(ScoreDoc found, ContextDocument document, List<BytesRef> words)
+    /** Where the words stand in each hit. Looks each word up once per segment, not once per hit. */
+    private Map<Integer, List<Snippets.Occurrence>> occurrences(List<ScoreDoc> hits, List<BytesRef> words)
             throws IOException {
+        var occurrences = new HashMap<Integer, List<Snippets.Occurrence>>();
         var leaves = searcher.getIndexReader().leaves();
-        var leaf = leaves.get(ReaderUtil.subIndex(found.doc, leaves));
-        int number = found.doc - leaf.docBase;
-        int length = document.content().length();
-        var occurrences = new ArrayList<Snippets.Occurrence>();
-        for (int word = 0; word < words.size(); word++) {
-            var postings = leaf.reader().postings(new Term(IndexFields.TEXT, words.get(word)), PostingsEnum.OFFSETS);
-            if (postings == null || postings.advance(number) != number) {
-                continue;
-            }
-            int count = Math.min(postings.freq(), MAX_OCCURRENCES);
-            for (int i = 0; i < count; i++) {
-                postings.nextPosition();
-                if (postings.startOffset() >= length) {
-                    break; // the rest is in the title
+        var inLeaf = new TreeMap<Integer, List<Integer>>();
+        hits.stream()
+                .map(hit -> hit.doc)
+                .sorted()
+                .forEach(number -> inLeaf.computeIfAbsent(ReaderUtil.subIndex(number, leaves), _ -> new ArrayList<>())
+                        .add(number));
+        int most = Math.max(1, MAX_OCCURRENCES / words.size());
+        for (var entry : inLeaf.entrySet()) {
+            var leaf = leaves.get(entry.getKey());
+            for (int word = 0; word < words.size(); word++) {
+                var postings =
+                        leaf.reader().postings(new Term(IndexFields.TEXT, words.get(word)), PostingsEnum.OFFSETS);
+                for (var number : postings == null ? List.<Integer>of() : entry.getValue()) {
+                    int target = number - leaf.docBase;
+                    if (postings.docID() < target) {
+                        postings.advance(target);
+                    }
+                    if (postings.docID() == target) {
+                        collect(postings, word, most, occurrences.computeIfAbsent(number, _ -> new ArrayList<>()));
+                    }
                 }
-                occurrences.add(new Snippets.Occurrence(postings.startOffset(), postings.endOffset(), word));
             }
         }
         return occurrences;
+    }
+
+    private static void collect(PostingsEnum postings, int word, int most, List<Snippets.Occurrence> occurrences)
+            throws IOException {
+        int count = Math.min(postings.freq(), most);
+        for (int i = 0; i < count; i++) {
+            postings.nextPosition();
+            occurrences.add(new Snippets.Occurrence(postings.startOffset(), postings.endOffset(), word));
+        }
     }
 }

@@ -205,8 +205,8 @@ public final class SearchIndex implements AutoCloseable {
             return now;
         }
         changes.wake();
-        long left = Math.min(
-                LONGEST_WAIT.toNanos(), longest.minus(longest.dividedBy(20)).toNanos());
+        // Less than the caller's time, so that the caller learns why.
+        long left = Math.min(LONGEST_WAIT.toNanos(), longest.toNanos() / 10 * 9);
         lock.lockInterruptibly();
         try {
             while (!closed) {
