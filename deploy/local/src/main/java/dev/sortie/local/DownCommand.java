@@ -48,7 +48,7 @@ final class DownCommand {
             return ExitCode.OK;
         }
         if (LocalPostgres.process(folder).isPresent()) {
-            try (var lock = folder.lock("down")) {
+            try (var _ = folder.lock("down")) {
                 out.println("Stopping the PostgreSQL that a killed run left …");
                 new LocalPostgres(folder).stop();
             }

@@ -38,7 +38,7 @@ final class ResetCommand {
         }
 
         List<java.nio.file.Path> kept;
-        try (var lock = folder.lock("reset")) {
+        try (var _ = folder.lock("reset")) {
             if (!yes && !confirmed(invocation, folder)) {
                 throw new LocalException("Nothing was deleted.");
             }
