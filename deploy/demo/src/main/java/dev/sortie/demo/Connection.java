@@ -56,7 +56,9 @@ final class Connection implements AutoCloseable {
                 return call.get();
             } catch (StatusRuntimeException failure) {
                 boolean passing = PASSING.contains(failure.getStatus().getCode());
-                if (!passing || System.nanoTime() > end || Thread.currentThread().isInterrupted()) {
+                if (!passing
+                        || System.nanoTime() > end
+                        || Thread.currentThread().isInterrupted()) {
                     throw failure;
                 }
             }

@@ -21,7 +21,12 @@ import org.jspecify.annotations.Nullable;
  * @param output where to write the report, or null for nowhere
  */
 record DemoOptions(
-        Path directory, String mission, String agent, String knowledge, String token, @Nullable Path output) {
+        Path directory,
+        String mission,
+        String agent,
+        String knowledge,
+        String token,
+        @Nullable Path output) {
 
     private static final Set<String> OPTIONS =
             Set.of("--data", "--mission", "--agent", "--knowledge", "--token-file", "--output");
@@ -84,7 +89,11 @@ record DemoOptions(
     }
 
     private static String address(
-            String service, String port, Map<String, String> given, Map<String, String> environment, Properties running) {
+            String service,
+            String port,
+            Map<String, String> given,
+            Map<String, String> environment,
+            Properties running) {
         var byFlag = given.get("--" + service);
         if (byFlag != null) {
             return byFlag;

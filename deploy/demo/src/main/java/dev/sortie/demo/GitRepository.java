@@ -51,7 +51,9 @@ final class GitRepository {
             throw new DemoException(folder + " is not a folder. Name a folder with a git repository.");
         }
         try {
-            var version = new ProcessBuilder("git", "--version").redirectErrorStream(true).start();
+            var version = new ProcessBuilder("git", "--version")
+                    .redirectErrorStream(true)
+                    .start();
             version.getInputStream().readAllBytes();
         } catch (IOException e) {
             throw new DemoException("There is no git command. Install git, then run this again.");
@@ -59,7 +61,8 @@ final class GitRepository {
         var here = new GitRepository(folder);
         try {
             var bare = here.line("rev-parse", "--is-bare-repository");
-            var root = bare.equals("true") ? here : new GitRepository(Path.of(here.line("rev-parse", "--show-toplevel")));
+            var root =
+                    bare.equals("true") ? here : new GitRepository(Path.of(here.line("rev-parse", "--show-toplevel")));
             root.line("rev-parse", "--verify", "--quiet", "HEAD^{commit}");
             return root;
         } catch (GitFailure failure) {

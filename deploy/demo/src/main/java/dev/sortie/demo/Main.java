@@ -46,8 +46,7 @@ public final class Main {
 
     private void run() throws IOException {
         var repository = GitRepository.open(options.directory());
-        out.printf(
-                "Surveying %s (%s, commit %.10s)%n", repository.folder(), repository.branch(), repository.head());
+        out.printf("Surveying %s (%s, commit %.10s)%n", repository.folder(), repository.branch(), repository.head());
         try (var mission = new Connection(options.mission(), options.token());
                 var agent = new Connection(options.agent(), options.token());
                 var knowledge = new Connection(options.knowledge(), options.token())) {
@@ -103,7 +102,11 @@ public final class Main {
         for (int i = 0; i < found.getHitsCount(); i++) {
             var hit = found.getHits(i);
             if (hit.getContextDocument().getContextDocumentId().equals(documentId)) {
-                return "it in place %d of %d: %s".formatted(i + 1, found.getTotalHits(), hit.getContextDocument().getTitle());
+                return "it in place %d of %d: %s"
+                        .formatted(
+                                i + 1,
+                                found.getTotalHits(),
+                                hit.getContextDocument().getTitle());
             }
         }
         return "%d documents; other surveys come first.".formatted(found.getTotalHits());
@@ -143,10 +146,12 @@ public final class Main {
     private static String explain(StatusRuntimeException failure) {
         var status = failure.getStatus();
         return switch (status.getCode()) {
-            case UNAVAILABLE -> "The servers do not answer (" + status.getDescription()
-                    + "). Start them with `sortie up` in another terminal.";
-            case UNAUTHENTICATED -> "The servers do not accept the token (" + status.getDescription()
-                    + "). Name the right one with --token-file.";
+            case UNAVAILABLE ->
+                "The servers do not answer (" + status.getDescription()
+                        + "). Start them with `sortie up` in another terminal.";
+            case UNAUTHENTICATED ->
+                "The servers do not accept the token (" + status.getDescription()
+                        + "). Name the right one with --token-file.";
             default -> status.getCode() + ": " + status.getDescription();
         };
     }

@@ -84,13 +84,9 @@ final class Progress {
         switch (status) {
             case TOOL_STEP_STATUS_RUNNING -> out.printf("    %-26s …%n", step.getName());
             case TOOL_STEP_STATUS_COMPLETED ->
-                out.printf(
-                        "    %-26s done in %.1f s%s%n",
-                        step.getName(),
-                        seconds(step),
-                        lastLine(step));
-            case TOOL_STEP_STATUS_FAILED -> throw new DemoException(
-                    step.getName() + " failed: " + step.getErrorMessage());
+                out.printf("    %-26s done in %.1f s%s%n", step.getName(), seconds(step), lastLine(step));
+            case TOOL_STEP_STATUS_FAILED ->
+                throw new DemoException(step.getName() + " failed: " + step.getErrorMessage());
             default -> out.printf("    %-26s %s%n", step.getName(), status);
         }
     }

@@ -150,8 +150,7 @@ final class Survey {
     }
 
     MissionTree tree() {
-        var request =
-                GetMissionTreeRequest.newBuilder().setMissionId(missionId).build();
+        var request = GetMissionTreeRequest.newBuilder().setMissionId(missionId).build();
         return mission(stub -> stub.getMissionTree(request)).getTree();
     }
 
@@ -166,8 +165,7 @@ final class Survey {
     }
 
     private Value content(String asset) {
-        var request =
-                GetAssetRequest.newBuilder().setAssetId(assetId(asset)).build();
+        var request = GetAssetRequest.newBuilder().setAssetId(assetId(asset)).build();
         return call(AssetServiceGrpc.newBlockingStub(connection.channel()), stub -> stub.getAsset(request))
                 .getAsset()
                 .getContent();
@@ -206,8 +204,7 @@ final class Survey {
     }
 
     /** Each result is the field of this name, and goes into the asset of this name. */
-    private void createStep(
-            String hopId, String toolId, Map<String, ParameterMapping> parameters, String... results) {
+    private void createStep(String hopId, String toolId, Map<String, ParameterMapping> parameters, String... results) {
         var name = SurveyTools.all().stream()
                 .filter(tool -> tool.id().equals(toolId))
                 .findFirst()

@@ -12,7 +12,12 @@ import java.util.Map;
  * @param results the names of the fields of its result, each with its JSON Schema type
  */
 record SurveyTool(
-        String id, String name, String description, Map<String, String> parameters, Map<String, String> results, Work work) {
+        String id,
+        String name,
+        String description,
+        Map<String, String> parameters,
+        Map<String, String> results,
+        Work work) {
 
     /** The queue on which the survey's worker listens. */
     static final String QUEUE = "survey";
@@ -49,7 +54,7 @@ record SurveyTool(
     private static Struct schema(Map<String, String> fields) {
         var properties = Values.map();
         fields.forEach((field, type) -> properties.put(field, Map.of("type", type)));
-        return Values.object(Values.map(
-                "type", "object", "properties", properties, "required", List.copyOf(fields.keySet())));
+        return Values.object(
+                Values.map("type", "object", "properties", properties, "required", List.copyOf(fields.keySet())));
     }
 }

@@ -36,7 +36,6 @@ final class Values {
         return fields.build();
     }
 
-
     /** The text of a field; fails when it is no text. */
     static String text(Struct object, String field) {
         var value = object.getFieldsOrThrow(field);

@@ -137,9 +137,12 @@ public final class WorkerMain {
                 .setClaimToken(claimed.getClaimToken())
                 .build();
         var payload = claimed.getWorkOrder().getPayload();
-        try (var heart = Executors.newSingleThreadScheduledExecutor(Thread.ofVirtual().factory());
+        try (var heart = Executors.newSingleThreadScheduledExecutor(
+                        Thread.ofVirtual().factory());
                 var log = new ExecutionLog(
-                        ExecutionServiceGrpc.newStub(agent.channel()), claimed.getExecutionId(), claimed.getClaimToken())) {
+                        ExecutionServiceGrpc.newStub(agent.channel()),
+                        claimed.getExecutionId(),
+                        claimed.getClaimToken())) {
             var _ = heart.scheduleAtFixedRate(() -> heartbeat(claim), 3, 3, TimeUnit.SECONDS);
             try {
                 var toolId = Values.text(payload, "tool_id");
@@ -149,15 +152,12 @@ public final class WorkerMain {
                     return;
                 }
                 var context = new ClaimContext(
-                        claim.getWorkOrderId(),
-                        log,
-                        ContextDocumentServiceGrpc.newBlockingStub(knowledge.channel()));
+                        claim.getWorkOrderId(), log, ContextDocumentServiceGrpc.newBlockingStub(knowledge.channel()));
                 var result = tool.work().run(Values.object(payload, "parameters"), context);
                 log.flush();
                 var request = CompleteWorkRequest.newBuilder()
-                        .addCompletions(WorkCompletion.newBuilder()
-                                .setClaim(claim)
-                                .setResult(Values.object(result)))
+                        .addCompletions(
+                                WorkCompletion.newBuilder().setClaim(claim).setResult(Values.object(result)))
                         .build();
                 patiently(stub -> stub.completeWork(request));
             } catch (DemoException failure) {

@@ -30,7 +30,9 @@ class SurveyToolsTest {
         write("src/Main.java", "class Main {\n    // " + MARKER + ": everything\n}\n");
         write("README.md", "# Read me\nno line end here");
         commit("ada@example.org", "begin");
-        write("src/Main.java", "class Main {\n    // " + MARKER + ": nearly everything\n    // " + MARKER + "S are fine\n}\n");
+        write(
+                "src/Main.java",
+                "class Main {\n    // " + MARKER + ": nearly everything\n    // " + MARKER + "S are fine\n}\n");
         write("päth with spaces/ünï|code.py", "print(1)\n");
         Files.write(folder.resolve("logo.bin"), new byte[] {1, 0, 10, 10});
         Files.createSymbolicLink(folder.resolve("link"), Path.of("README.md"));
@@ -51,7 +53,8 @@ class SurveyToolsTest {
     void countsRegularFilesOfTheCommitAndNoLinks() throws Exception {
         write("not-committed.txt", "x");
 
-        var tree = atHead("git.file-tree", Map.of()).getFieldsOrThrow("file_tree").getStructValue();
+        var tree =
+                atHead("git.file-tree", Map.of()).getFieldsOrThrow("file_tree").getStructValue();
 
         assertThat(Values.number(tree, "files")).isEqualTo(4);
         assertThat(Values.number(tree, "folder_count")).isEqualTo(3);
@@ -59,16 +62,14 @@ class SurveyToolsTest {
 
     @Test
     void countsLinesAsWcDoesAndLeavesBinaryFilesOut() {
-        var languages = atHead("code.languages", Map.of()).getFieldsOrThrow("languages").getStructValue();
+        var languages =
+                atHead("code.languages", Map.of()).getFieldsOrThrow("languages").getStructValue();
 
         assertThat(Values.number(languages, "total_lines")).isEqualTo(4 + 1 + 1);
         assertThat(Values.number(languages, "binary_files")).isEqualTo(1);
         assertThat(Values.objects(languages, "languages"))
                 .extracting(language -> Values.text(language, "language"), language -> Values.number(language, "lines"))
-                .containsExactlyInAnyOrder(
-                        tuple("Java", 4L),
-                        tuple("Markdown", 1L),
-                        tuple("Python", 1L));
+                .containsExactlyInAnyOrder(tuple("Java", 4L), tuple("Markdown", 1L), tuple("Python", 1L));
     }
 
     @Test
@@ -83,7 +84,8 @@ class SurveyToolsTest {
 
     @Test
     void findsMarkersAsWholeWordsOnly() {
-        var markers = atHead("code.markers", Map.of()).getFieldsOrThrow("markers").getStructValue();
+        var markers =
+                atHead("code.markers", Map.of()).getFieldsOrThrow("markers").getStructValue();
 
         assertThat(Values.number(markers, "lines")).isEqualTo(1);
         assertThat(Values.number(Values.object(markers, "by_marker"), MARKER)).isEqualTo(1);
@@ -130,7 +132,8 @@ class SurveyToolsTest {
 
     @Test
     void surveysTheWholeRepositoryFromAFolderWithin() throws IOException {
-        assertThat(GitRepository.open(folder.resolve("src")).folder().toRealPath()).isEqualTo(folder.toRealPath());
+        assertThat(GitRepository.open(folder.resolve("src")).folder().toRealPath())
+                .isEqualTo(folder.toRealPath());
     }
 
     @Test
@@ -169,7 +172,17 @@ class SurveyToolsTest {
 
     private void commit(String author, String message) throws Exception {
         git("add", "-A");
-        git("-c", "user.name=A", "-c", "user.email=" + author, "-c", "commit.gpgsign=false", "commit", "-q", "-m", message);
+        git(
+                "-c",
+                "user.name=A",
+                "-c",
+                "user.email=" + author,
+                "-c",
+                "commit.gpgsign=false",
+                "commit",
+                "-q",
+                "-m",
+                message);
     }
 
     private void git(String... arguments) throws Exception {
