@@ -39,10 +39,19 @@ public final class PageRequest {
      * @param key the sort columns of an item, in the order of the ORDER BY
      */
     public <T> Page<T> page(List<T> fetched, Function<? super T, Keyset> key) {
-        if (fetched.size() <= size) {
+        return page(fetched, false, key);
+    }
+
+    /**
+     * The same of what may end before the page is full, because its items are large.
+     *
+     * @param cut whether it does
+     */
+    public <T> Page<T> page(List<T> fetched, boolean cut, Function<? super T, Keyset> key) {
+        if (fetched.isEmpty() || (fetched.size() <= size && !cut)) {
             return new Page<>(fetched, "");
         }
-        var items = fetched.subList(0, size);
+        var items = fetched.subList(0, Math.min(size, fetched.size()));
         return new Page<>(List.copyOf(items), tokens.token(binding, key.apply(items.getLast())));
     }
 }
