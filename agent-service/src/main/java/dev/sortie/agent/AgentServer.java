@@ -52,6 +52,7 @@ public final class AgentServer implements AutoCloseable {
 
     private final ServiceRuntime runtime;
     private final AgentJobs jobs;
+    private final WorkSignals signals;
 
     private AgentServer(ServiceRuntime runtime, Authenticator authenticator, ToolSteps toolSteps) {
         this.runtime = runtime;
@@ -59,7 +60,7 @@ public final class AgentServer implements AutoCloseable {
         var ids = runtime.ids();
         var timers = runtime.own(Executors.newSingleThreadScheduledExecutor(
                 Thread.ofPlatform().daemon().name("work-timers").factory()));
-        var signals = new WorkSignals(runtime.clock(), timers);
+        this.signals = new WorkSignals(runtime.clock(), timers);
         var logSignals = new LogSignals();
         runtime.drain().onBegin(signals::wakeAll);
 
@@ -81,14 +82,15 @@ public final class AgentServer implements AutoCloseable {
         var executions = new Executions(new ExecutionStore());
         var logs = new Logs(logStore, logSignals);
 
-        this.jobs = new AgentJobs(database, work, presence, logs, claimStore, logStore, signals);
+        this.jobs = new AgentJobs(database, runtime.changes(), work, presence, logs, claimStore, logStore, signals);
         runtime.every("log-partitions", KEEP_PARTITIONS, jobs::keepLogPartitions);
         runtime.every("leases", END_LEASES, jobs::endLeases);
         runtime.every("expiry", END_LEASES, jobs::expireOrders);
         runtime.every("presence", WRITE_PRESENCE, jobs::writePresence);
         runtime.every("silent-workers", LOOK_FOR_SILENT_WORKERS, jobs::markSilentWorkers);
-        runtime.every("work", LOOK_FOR_WORK, jobs::lookForWork);
+        var look = runtime.every("work", LOOK_FOR_WORK, jobs::lookForWork);
         runtime.every("lines", LOOK_FOR_LINES, jobs::lookForLines);
+        runtime.every("feed", LOOK_FOR_WORK, () -> jobs.followFeed(look::wake));
 
         var replies = runtime.replies();
         var pages = runtime.pageTokens();
@@ -151,6 +153,11 @@ public final class AgentServer implements AutoCloseable {
     /** What it does by itself. */
     AgentJobs jobs() {
         return jobs;
+    }
+
+    /** How many calls wait for work of a queue. */
+    int waiting(String queueName) {
+        return signals.waiting(queueName);
     }
 
     /** Drains, then stops. */

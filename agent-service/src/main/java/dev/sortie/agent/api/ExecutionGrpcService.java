@@ -98,7 +98,7 @@ public final class ExecutionGrpcService extends ExecutionServiceGrpc.ExecutionSe
                         page.limit()),
                 logs::list,
                 found -> {
-                    var listed = page.page(found, line -> Keyset.of(line.sequence()));
+                    var listed = page.page(found.lines(), found.cut(), line -> Keyset.of(line.sequence()));
                     return ListLogsResponse.newBuilder()
                             .addAllLines(listed.map(ExecutionProtos::toMessage).items())
                             .setNextPageToken(listed.nextPageToken())

@@ -134,8 +134,12 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
             try {
                 while (true) {
                     var response = claimNow(request, claim);
-                    if (response.getClaimsCount() > 0 || !await(waiter, claim.workerId(), until)) {
+                    if (response.getClaimsCount() > 0) {
                         return response;
+                    }
+                    if (!await(waiter, claim.workerId(), until)) {
+                        // The same request, made elsewhere meanwhile, may have claimed something.
+                        return request.getRequestId().isEmpty() ? response : claimNow(request, claim);
                     }
                 }
             } catch (InterruptedException stopped) {
@@ -201,7 +205,7 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
                 .toList();
         // Outside of the call, which is over.
         Context.ROOT.run(() -> database.transaction(tx -> work.release(tx, claims)));
-        LOG.info("{} claims given back: their caller was gone", claims.size());
+        LOG.atInfo().addKeyValue("claims", claims.size()).log("claims given back: their caller is gone");
         throw new CancellationException("the caller is gone");
     }
 

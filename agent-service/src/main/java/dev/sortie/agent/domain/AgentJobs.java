@@ -2,7 +2,11 @@ package dev.sortie.agent.domain;
 
 import dev.sortie.agent.store.ClaimStore;
 import dev.sortie.agent.store.LogStore;
+import dev.sortie.runtime.change.ChangeFeed;
+import dev.sortie.runtime.change.LoggedChange;
 import dev.sortie.runtime.sql.Database;
+import java.time.Duration;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -13,8 +17,10 @@ import org.slf4j.LoggerFactory;
 public final class AgentJobs {
     private static final Logger LOG = LoggerFactory.getLogger(AgentJobs.class);
     private static final int BATCH = 500;
+    private static final Duration FEED_PATIENCE = Duration.ofSeconds(30);
 
     private final Database database;
+    private final ChangeFeed changes;
     private final Work work;
     private final Presence presence;
     private final Logs logs;
@@ -24,6 +30,7 @@ public final class AgentJobs {
 
     public AgentJobs(
             Database database,
+            ChangeFeed changes,
             Work work,
             Presence presence,
             Logs logs,
@@ -31,6 +38,7 @@ public final class AgentJobs {
             LogStore logStore,
             WorkSignals signals) {
         this.database = database;
+        this.changes = changes;
         this.work = work;
         this.presence = presence;
         this.logs = logs;
@@ -85,16 +93,37 @@ public final class AgentJobs {
         }
     }
 
+    /**
+     * Looks for work as soon as some replica has changed orders or queues, without waiting for the next time. Returns
+     * only by failing; what it then misses is found all the same, a moment later.
+     *
+     * @param look has {@link #lookForWork} run
+     */
+    public void followFeed(Runnable look) throws InterruptedException {
+        var watch = changes.watch(changes.now(), Set.of("work_order", "queue"));
+        while (true) {
+            boolean claimable = watch.next(FEED_PATIENCE).changes().stream().anyMatch(AgentJobs::mayMakeClaimable);
+            if (claimable && !signals.waitedFor().isEmpty()) {
+                look.run();
+            }
+        }
+    }
+
     /** Wakes those who follow logs that other replicas have written. */
     public void lookForLines() {
         logs.poll(database.queries());
+    }
+
+    private static boolean mayMakeClaimable(LoggedChange change) {
+        return change.resourceType().equals("queue")
+                || change.attributes().contains('"' + WorkOrderStatus.PENDING.name() + '"');
     }
 
     /** Makes the partitions that logs will need and drops those that are no longer kept. */
     public void keepLogPartitions() {
         int dropped = logStore.keepPartitions(database.queries());
         if (dropped > 0) {
-            LOG.info("{} days of execution logs dropped", dropped);
+            LOG.atInfo().addKeyValue("days", dropped).log("execution logs of past days dropped");
         }
     }
 }

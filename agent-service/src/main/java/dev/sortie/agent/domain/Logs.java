@@ -1,9 +1,11 @@
 package dev.sortie.agent.domain;
 
 import dev.sortie.agent.store.LogStore;
+import dev.sortie.runtime.sql.ConstraintViolation;
 import dev.sortie.runtime.sql.Queries;
 import java.time.Duration;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -64,7 +66,7 @@ public final class Logs {
             }
             previous = line.sequence();
         }
-        var stored = logs.append(queries, append);
+        var stored = store(queries, append);
         if (stored.isEmpty()) {
             var order = logs.findOrder(queries, append.executionId());
             throw order.map(o -> AgentFailures.claimStale(o.workOrderId(), o.status())
@@ -75,22 +77,35 @@ public final class Logs {
         return stored.getAsInt();
     }
 
+    private OptionalInt store(Queries queries, Append append) {
+        try {
+            return logs.append(queries, append);
+        } catch (ConstraintViolation violation) {
+            if (!violation.constraint().isEmpty()) {
+                throw violation;
+            }
+            // There is no partition for the day: the job that makes them is late.
+            logs.keepPartitions(queries);
+            return logs.append(queries, append);
+        }
+    }
+
     /** The highest number among an execution's lines; 0 when there are none. */
     public long lastSequence(Queries queries, UUID executionId) {
         return logs.lastSequence(queries, executionId);
     }
 
-    public List<LogLine> list(Queries queries, ListRequest request) {
-        var lines = logs.list(
+    public LogStore.Lines list(Queries queries, ListRequest request) {
+        var found = logs.list(
                 queries,
                 request.executionId(),
                 request.after(),
                 request.minLevel() == null ? LogLevel.DEBUG : request.minLevel(),
                 request.limit());
-        if (lines.isEmpty()) {
+        if (found.lines().isEmpty()) {
             checkExists(queries, request.executionId());
         }
-        return lines;
+        return found;
     }
 
     /** True while the attempt runs, so that more lines may come. */
@@ -107,7 +122,8 @@ public final class Logs {
             while (true) {
                 // In this order: who ended before the lines were read has written all of them.
                 boolean running = isRunning(queries.get(), request.executionId());
-                var lines = logs.list(queries.get(), request.executionId(), last, LogLevel.DEBUG, TAIL_LINES);
+                var lines = logs.list(queries.get(), request.executionId(), last, LogLevel.DEBUG, TAIL_LINES)
+                        .lines();
                 if (!lines.isEmpty()) {
                     last = lines.getLast().sequence();
                     follower.seen(last);

@@ -53,7 +53,8 @@ public final class Presence {
     public void write(Tx tx, Map<UUID, Instant> taken) {
         for (var back : workers.touch(tx, taken)) {
             tx.change(Workers.change(back.workerId(), back.version(), back.status()));
-            tx.afterCommit(() -> LOG.info("worker {} is back", back.workerId()));
+            tx.afterCommit(
+                    () -> LOG.atInfo().addKeyValue("worker_id", back.workerId()).log("a worker is back"));
         }
     }
 
@@ -62,7 +63,8 @@ public final class Presence {
         var silent = workers.markSilent(tx, tx.now().minus(SILENCE));
         for (var gone : silent) {
             tx.change(Workers.change(gone.workerId(), gone.version(), gone.status()));
-            tx.afterCommit(() -> LOG.info("worker {} has not called for a minute and is OFFLINE", gone.workerId()));
+            tx.afterCommit(() ->
+                    LOG.atInfo().addKeyValue("worker_id", gone.workerId()).log("a worker has not called for a minute"));
         }
         return silent.size();
     }

@@ -31,6 +31,10 @@ import org.slf4j.LoggerFactory;
 public final class Work {
     private static final Logger LOG = LoggerFactory.getLogger(Work.class);
 
+    // In characters of JSON, which may take five times as much in a message; clients accept 4 MiB unless they say
+    // otherwise, and an order has at most one of them.
+    private static final int MAX_ANSWER = 512 * 1024;
+
     private final ClaimStore claims;
     private final WorkerStore workers;
     private final Presence presence;
@@ -96,7 +100,7 @@ public final class Work {
             throw AgentFailures.workerAtCapacity(worker.id(), worker.maxConcurrentTasks());
         }
         int most = Math.min(Math.max(1, request.maxOrders()), worker.room());
-        var orders = claims.lockClaimable(tx, request.queueNames(), most);
+        var orders = atMostInOneAnswer(claims.lockClaimable(tx, request.queueNames(), most));
         if (orders.isEmpty()) {
             return List.of();
         }
@@ -123,12 +127,12 @@ public final class Work {
                 claimed.stream().map(work -> ids.next()).toList());
         tx.afterCommit(() -> {
             for (var work : claimed) {
-                LOG.info(
-                        "work order {} claimed by worker {} as execution {}, attempt {}",
-                        work.order().id(),
-                        worker.id(),
-                        work.executionId(),
-                        work.order().attempt());
+                LOG.atInfo()
+                        .addKeyValue("work_order_id", work.order().id())
+                        .addKeyValue("worker_id", worker.id())
+                        .addKeyValue("execution_id", work.executionId())
+                        .addKeyValue("attempt", work.order().attempt())
+                        .log("work order claimed");
             }
         });
         return claimed;
@@ -233,9 +237,23 @@ public final class Work {
                     order.toolStepId()));
         }
         if (!expired.isEmpty()) {
-            tx.afterCommit(() -> expired.forEach(o -> LOG.info("work order {} expired unclaimed", o.workOrderId())));
+            tx.afterCommit(() -> expired.forEach(o ->
+                    LOG.atInfo().addKeyValue("work_order_id", o.workOrderId()).log("work order expired unclaimed")));
         }
         return expired.size();
+    }
+
+    /** As many orders as an answer has room for, at least one; the others stay where they are. */
+    private static List<WorkOrder> atMostInOneAnswer(List<WorkOrder> orders) {
+        long size = 0;
+        for (int i = 0; i < orders.size(); i++) {
+            var payload = orders.get(i).payload();
+            size += payload == null ? 0 : payload.length();
+            if (size > MAX_ANSWER && i > 0) {
+                return orders.subList(0, i);
+            }
+        }
+        return orders;
     }
 
     private interface Decision<T> {
@@ -298,12 +316,13 @@ public final class Work {
         ends.forEach(end -> tx.change(change(end)));
         tx.afterCommit(() -> {
             for (var end : ends) {
-                LOG.info(
-                        "execution {} of work order {} ended {}; the order is {}",
-                        end.claim().executionId(),
-                        end.claim().workOrderId(),
-                        end.givenBack() ? "given back" : end.execution(),
-                        end.status());
+                LOG.atInfo()
+                        .addKeyValue("work_order_id", end.claim().workOrderId())
+                        .addKeyValue("worker_id", end.claim().workerId())
+                        .addKeyValue("execution_id", end.claim().executionId())
+                        .addKeyValue("execution", end.execution())
+                        .addKeyValue("status", end.status())
+                        .log("claim ended");
                 logSignals.changed(end.claim().executionId());
                 if (end.status() == WorkOrderStatus.PENDING) {
                     signals.claimable(end.claim().queueName(), 1, end.runAt());

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -15,6 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -75,20 +77,22 @@ public final class WorkOrders {
         checkToolSteps(tx, drafts);
         var known = queues.ensure(
                 tx, drafts.stream().map(WorkOrder.Draft::queueName).collect(Collectors.toSet()));
+        var newIds = idsInOrder(drafts.size());
         var placements = new ArrayList<Placement>();
         for (var draft : drafts) {
             var queue = known.get(draft.queueName());
             if (queue == null) {
                 throw new IllegalStateException("queue " + draft.queueName() + " is gone");
             }
-            placements.add(new Placement(ids.next(), draft, queue, draft.runAt() == null ? tx.now() : draft.runAt()));
+            var runAt = draft.runAt() == null ? tx.now() : draft.runAt();
+            placements.add(new Placement(newIds.get(placements.size()), draft, queue, runAt));
         }
         var placed = orders.insert(tx, placements);
         var twins = twins(tx, placements, placed);
-        var idsInOrder = new ArrayList<UUID>();
+        var answered = new ArrayList<UUID>();
         for (var placement : placements) {
             if (placed.contains(placement.id())) {
-                idsInOrder.add(placement.id());
+                answered.add(placement.id());
                 tx.change(Work.change(
                         placement.id(),
                         1,
@@ -105,13 +109,13 @@ public final class WorkOrders {
             if (!Arrays.equals(twin.contentHash(), placement.draft().contentHash())) {
                 throw AgentFailures.dedupeKeyTaken(twin.dedupeKey(), twin.id());
             }
-            idsInOrder.add(twin.id());
+            answered.add(twin.id());
         }
         tx.afterCommit(() -> announce(placements, placed));
         var byId = new HashMap<UUID, WorkOrder>();
-        orders.findAll(tx, idsInOrder).forEach(order -> byId.put(order.id(), order));
+        orders.findAll(tx, answered).forEach(order -> byId.put(order.id(), order));
         var answer = new ArrayList<WorkOrder>();
-        for (var id : idsInOrder) {
+        for (var id : answered) {
             var order = byId.get(id);
             if (order == null) {
                 throw new IllegalStateException("order " + id + " is gone");
@@ -147,8 +151,16 @@ public final class WorkOrders {
                     id, state.version() + 1, WorkOrderStatus.CANCELLED, state.queueName(), state.toolStepId()));
         }
         tx.audit("CancelWorkOrder", "work_order", id, Map.of("reason", cancellation.reason()));
-        tx.afterCommit(() -> LOG.info("work order {} cancelled", id));
+        tx.afterCommit(() -> LOG.atInfo().addKeyValue("work_order_id", id).log("work order cancelled"));
         return summary(tx, id);
+    }
+
+    /** Rising ids, for equal orders of one call to be claimed in the order in which they were given. */
+    private List<UUID> idsInOrder(int count) {
+        return Stream.generate(ids::next)
+                .limit(count)
+                .sorted(Comparator.comparing(UUID::toString))
+                .toList();
     }
 
     private WorkOrder summary(Tx tx, UUID id) {
@@ -190,10 +202,10 @@ public final class WorkOrders {
             if (!placed.contains(placement.id())) {
                 continue;
             }
-            LOG.info(
-                    "work order {} enqueued in {}",
-                    placement.id(),
-                    placement.draft().queueName());
+            LOG.atInfo()
+                    .addKeyValue("work_order_id", placement.id())
+                    .addKeyValue("queue", placement.draft().queueName())
+                    .log("work order enqueued");
             if (placement.draft().runAt() == null) {
                 counts.merge(placement.draft().queueName(), 1, Integer::sum);
             } else {

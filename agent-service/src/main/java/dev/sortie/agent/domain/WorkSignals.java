@@ -93,6 +93,13 @@ public final class WorkSignals {
         }
     }
 
+    /** How many wait for a queue. */
+    public int waiting(String queueName) {
+        synchronized (waiting) {
+            return waiting.getOrDefault(queueName, Set.of()).size();
+        }
+    }
+
     /** Says that a committed transaction of this process put orders into a queue, claimable from a time on. */
     public void claimable(String queueName, int count, Instant from) {
         if (from.isAfter(clock.instant())) {

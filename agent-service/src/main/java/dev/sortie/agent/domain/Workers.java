@@ -48,11 +48,18 @@ public final class Workers {
 
     /** Takes a worker out of service for good and gives back what it holds. */
     public Worker deregister(Tx tx, UUID id) {
+        var found = get(tx, id);
+        if (!found.isRegistered()) {
+            return found;
+        }
+        work.releaseAll(tx, id); // orders before workers, as everybody locks them
         var worker = workers.lock(tx, id).orElseThrow(() -> AgentFailures.notFound("worker", id));
         if (!worker.isRegistered()) {
             return worker;
         }
-        work.releaseAll(tx, id);
+        if (worker.heldClaims() > 0) {
+            work.releaseAll(tx, id); // claimed meanwhile; from here on it claims no more
+        }
         var gone = workers.deregister(tx, id);
         tx.change(change(id, gone.version(), gone.status()));
         return gone;

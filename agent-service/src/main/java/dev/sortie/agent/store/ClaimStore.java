@@ -122,7 +122,14 @@ public final class ClaimStore {
             ORDER BY s.work_order_id
             FOR NO KEY UPDATE OF s
             """;
-    private static final String LOCK_RUN_OUT = HELD_CLAIM + """
+    // Found by the index of what is claimed, and only then put in order, which another index would seem to serve.
+    private static final String LOCK_RUN_OUT = """
+            WITH run_out AS MATERIALIZED (
+                SELECT work_order_id FROM work_order_states
+                WHERE status = 'CLAIMED' AND lease_expires_at <= $1::timestamptz
+            )
+            """ + HELD_CLAIM + """
+            JOIN run_out r ON r.work_order_id = s.work_order_id
             WHERE s.status = 'CLAIMED' AND s.lease_expires_at <= $1::timestamptz
             ORDER BY s.work_order_id
             LIMIT $2::integer

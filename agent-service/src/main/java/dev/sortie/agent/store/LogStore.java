@@ -20,9 +20,12 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** The lines of executions, in a partition for each day. */
 public final class LogStore {
+    // With the line that exceeds it well below the 4 MiB that clients accept unless they say otherwise.
+    private static final long MAX_BYTES = 1024 * 1024;
     private static final int DAYS_AHEAD = 7;
     private static final Duration KEPT = Duration.ofDays(30);
 
@@ -57,11 +60,22 @@ public final class LogStore {
     private static final String LAST_SEQUENCE =
             "SELECT coalesce(max(sequence), 0) AS last FROM execution_logs WHERE execution_id = $1::uuid";
     private static final String STATUS = "SELECT status FROM executions WHERE execution_id = $1::uuid";
+    // Ends with the line that fills the room there is. What a line weighs is known without reading it.
     private static final String LIST = """
-            SELECT sequence, level, message, metadata::text AS metadata, logged_at
-            FROM execution_logs
-            WHERE execution_id = $1::uuid AND sequence > $2::bigint AND level = ANY ($3::text[])
-            ORDER BY sequence LIMIT $4::integer
+            SELECT l.sequence, l.level, l.message, l.metadata::text AS metadata, l.logged_at, l.found
+            FROM (
+                SELECT f.sequence, f.level, f.message, f.metadata, f.logged_at, count(*) OVER () AS found,
+                    sum(f.weight) OVER (ORDER BY f.sequence) - f.weight AS weight_before
+                FROM (
+                    SELECT sequence, level, message, metadata, logged_at,
+                        octet_length(message) + coalesce(pg_column_size(metadata), 0) AS weight
+                    FROM execution_logs
+                    WHERE execution_id = $1::uuid AND sequence > $2::bigint AND level = ANY ($3::text[])
+                    ORDER BY sequence LIMIT $4::integer
+                ) f
+            ) l
+            WHERE l.weight_before < $5::bigint
+            ORDER BY l.sequence
             """;
     private static final String REACH = """
             SELECT x.execution_id, x.status <> 'RUNNING' AS ended,
@@ -74,6 +88,13 @@ public final class LogStore {
 
     /** The order of an execution. */
     public record Order(UUID workOrderId, WorkOrderStatus status) {}
+
+    /**
+     * Some lines.
+     *
+     * @param cut whether there are more, within the limit, than one message has room for
+     */
+    public record Lines(List<LogLine> lines, boolean cut) {}
 
     /** How far the log of an execution reaches. */
     public record Reach(UUID executionId, long lastSequence, boolean ended) {}
@@ -117,9 +138,21 @@ public final class LogStore {
         return queries.find(STATUS, row -> Rows.value(row, "status", ExecutionStatus.class), executionId);
     }
 
-    /** Lines after a number, of a level and above. */
-    public List<LogLine> list(Queries queries, UUID executionId, long after, LogLevel minLevel, int limit) {
-        return queries.list(LIST, LogStore::map, executionId, after, minLevel.andAbove(), limit);
+    /** Lines after a number, of a level and above; fewer than the limit where they are long. */
+    public Lines list(Queries queries, UUID executionId, long after, LogLevel minLevel, int limit) {
+        var found = new AtomicLong();
+        var lines = queries.list(
+                LIST,
+                row -> {
+                    found.set(row.getLong("found"));
+                    return map(row);
+                },
+                executionId,
+                after,
+                minLevel.andAbove(),
+                limit,
+                MAX_BYTES);
+        return new Lines(lines, found.get() > lines.size());
     }
 
     /** How far the logs of executions reach. */

@@ -64,7 +64,8 @@ public final class WorkOrderStore {
               AND ($4::text IS NULL OR s.status = $4::text) AND ($5::text IS NULL OR o.queue_name = $5::text)
             ORDER BY o.work_order_id DESC LIMIT $2::integer
             """;
-    // Waits for transactions that place the same dedupe keys; answers the orders that were placed.
+    // Waits for transactions that place the same dedupe keys, in one order for everybody; answers the orders that were
+    // placed.
     private static final String INSERT = """
             WITH placed AS (
                 INSERT INTO work_orders (work_order_id, queue_name, tool_step_id, priority, payload, max_retries,
@@ -78,7 +79,7 @@ public final class WorkOrderStore {
                     $13::timestamptz[])
                     WITH ORDINALITY AS o (id, queue_name, tool_step_id, priority, payload, retries, initial_ms,
                         max_ms, multiplier, timeout_ms, dedupe_key, content_hash, expires_at, position)
-                ORDER BY o.position
+                ORDER BY o.queue_name, o.dedupe_key, o.position
                 ON CONFLICT (queue_name, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
                 RETURNING work_order_id, queue_name, priority, expires_at
             )
