@@ -55,16 +55,23 @@ public final class AgentFixture implements AutoCloseable {
     private static final java.time.Duration PATIENCE = java.time.Duration.ofSeconds(20);
 
     private final TestDatabase database;
+    private final boolean ownsDatabase;
     private final AgentServer server;
     private final RunningServer running;
     private final Set<UUID> toolSteps = ConcurrentHashMap.newKeySet();
 
     public AgentFixture(InstantSource clock) {
-        this(newDatabase(), clock);
+        this(newDatabase(), true, clock);
     }
 
+    /** One replica of several. */
     public AgentFixture(TestDatabase database, InstantSource clock) {
+        this(database, false, clock);
+    }
+
+    private AgentFixture(TestDatabase database, boolean ownsDatabase, InstantSource clock) {
         this.database = database;
+        this.ownsDatabase = ownsDatabase;
         var runtime = ServiceRuntime.open(
                 AgentServer.IDENTITY, ServerSettings.local(), DatabaseSettings.of(database.runtimeUrl()), clock);
         var authenticator = new FakeAuthenticator();
@@ -265,6 +272,8 @@ public final class AgentFixture implements AutoCloseable {
     @Override
     public void close() {
         running.close();
-        database.close();
+        if (ownsDatabase) {
+            database.close();
+        }
     }
 }

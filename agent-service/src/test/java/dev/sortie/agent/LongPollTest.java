@@ -1,0 +1,208 @@
+package dev.sortie.agent;
+
+import static dev.sortie.agent.AgentFixture.await;
+import static dev.sortie.agent.AgentFixture.claim;
+import static dev.sortie.agent.AgentFixture.order;
+import static dev.sortie.agent.AgentFixture.reference;
+import static dev.sortie.agent.AgentFixture.seconds;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sortie.agent.v1.ClaimWorkRequest;
+import dev.sortie.agent.v1.ClaimWorkResponse;
+import dev.sortie.agent.v1.PauseQueueRequest;
+import dev.sortie.agent.v1.ResumeQueueRequest;
+import dev.sortie.agent.v1.WorkFailure;
+import dev.sortie.agent.v1.WorkOrderStatus;
+import dev.sortie.agent.v1.WorkServiceGrpc;
+import dev.sortie.runtime.grpc.Messages;
+import io.grpc.Context;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Test;
+
+/** Calls that wait for work, by the real clock. */
+class LongPollTest {
+    @AutoClose
+    private static final AgentFixture AGENT = new AgentFixture(InstantSource.system());
+
+    private final String queue = "poll-" + UUID.randomUUID().toString().substring(0, 8);
+    private final String worker = AGENT.register(10);
+
+    @Test
+    void wakesWithinMillisecondsOfAnOrder() throws Exception {
+        var fastest = Duration.ofDays(1);
+        for (int i = 0; i < 5; i++) {
+            var waiting = poll(30);
+            awaitWaiting(1);
+            long start = System.nanoTime();
+            AGENT.enqueue(order(queue));
+            assertThat(waiting.get(20, TimeUnit.SECONDS).getClaimsCount()).isEqualTo(1);
+            var took = Duration.ofNanos(System.nanoTime() - start);
+            fastest = took.compareTo(fastest) < 0 ? took : fastest;
+        }
+        // Polling alone would take several hundred milliseconds now and then; five times in a row at once, never.
+        assertThat(fastest).isLessThan(Duration.ofMillis(400));
+    }
+
+    @Test
+    void wakesAsManyAsThereAreOrders() throws Exception {
+        var first = poll(30);
+        var second = poll(30);
+        awaitWaiting(2);
+
+        AGENT.enqueueAll(AgentFixture.many(2, queue));
+
+        assertThat(first.get(20, TimeUnit.SECONDS).getClaimsCount()).isEqualTo(1);
+        assertThat(second.get(20, TimeUnit.SECONDS).getClaimsCount()).isEqualTo(1);
+    }
+
+    @Test
+    void wakesWhenAnOrderIsGivenBackOrItsRetryIsDue() throws Exception {
+        AGENT.enqueue(order(queue));
+        var claimed = AGENT.claimOne(AGENT.register(1), queue);
+        var waiting = poll(30);
+        awaitWaiting(1);
+
+        AGENT.release(claimed);
+
+        var again = waiting.get(20, TimeUnit.SECONDS).getClaims(0);
+        var retried = poll(30);
+        awaitWaiting(1);
+        AGENT.fail(WorkFailure.newBuilder()
+                .setClaim(reference(again))
+                .setErrorMessage("once more")
+                .setRetryDelay(Messages.duration(Duration.ofMillis(300))));
+        assertThat(retried.get(20, TimeUnit.SECONDS).getClaims(0).getAttempt()).isEqualTo(2);
+    }
+
+    @Test
+    void wakesWhenTheTimeOfADelayedOrderHasCome() throws Exception {
+        var waiting = poll(30);
+        awaitWaiting(1);
+        var runAt = Instant.now().plusMillis(1_500);
+
+        AGENT.enqueue(order(queue).setRunTime(Messages.timestamp(runAt)));
+
+        assertThat(waiting.get(20, TimeUnit.SECONDS).getClaimsCount()).isEqualTo(1);
+        assertThat(Instant.now()).isAfterOrEqualTo(runAt);
+    }
+
+    @Test
+    void waitsWhileAQueueIsPausedAndWakesWhenItIsResumed() throws Exception {
+        AGENT.enqueue(order(queue));
+        AGENT.queues()
+                .pauseQueue(PauseQueueRequest.newBuilder().setQueueName(queue).build());
+        assertThat(AGENT.work().claimWork(claim(worker, queue).build()).getClaimsCount())
+                .isZero();
+        var waiting = poll(30);
+        awaitWaiting(1);
+
+        AGENT.queues()
+                .resumeQueue(ResumeQueueRequest.newBuilder().setQueueName(queue).build());
+
+        assertThat(waiting.get(20, TimeUnit.SECONDS).getClaimsCount()).isEqualTo(1);
+    }
+
+    @Test
+    void answersWithoutWorkWhenTheWaitIsOverOrTheDeadlineNear() throws Exception {
+        long start = System.nanoTime();
+        assertThat(poll(1).get(20, TimeUnit.SECONDS).getClaimsCount()).isZero();
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(Duration.ofMillis(900));
+
+        var hurried = AGENT.work().withDeadlineAfter(2, TimeUnit.SECONDS);
+        assertThat(hurried.claimWork(request(60)).getClaimsCount()).isZero();
+    }
+
+    @Test
+    void claimsNothingForACallerThatIsGone() throws Exception {
+        var context = Context.current().withCancellation();
+        var waiting = CompletableFuture.supplyAsync(
+                () -> {
+                    try {
+                        return context.call(() -> AGENT.work().claimWork(request(60)));
+                    } catch (Exception failed) {
+                        throw new IllegalStateException(failed);
+                    }
+                },
+                Thread::startVirtualThread);
+        awaitWaiting(1);
+
+        context.cancel(null);
+        try {
+            waiting.get(20, TimeUnit.SECONDS);
+        } catch (ExecutionException cancelled) {
+            var cause = cancelled.getCause().getCause();
+            assertThat(((StatusRuntimeException) cause).getStatus().getCode()).isEqualTo(Status.Code.CANCELLED);
+        }
+        awaitWaiting(0);
+        var placed = AGENT.enqueue(order(queue));
+
+        assertThat(AGENT.get(placed.getWorkOrderId()).getStatus()).isEqualTo(WorkOrderStatus.WORK_ORDER_STATUS_PENDING);
+        assertThat(AGENT.claimOne(worker, queue).getAttempt()).isEqualTo(1);
+    }
+
+    @Test
+    void answersTheSameRequestWhereverItIsMadeAgainWhileItWaits() throws Exception {
+        var request = request(2).toBuilder()
+                .setRequestId(UUID.randomUUID().toString())
+                .build();
+        var first = CompletableFuture.supplyAsync(() -> AGENT.work().claimWork(request), Thread::startVirtualThread);
+        var second = CompletableFuture.supplyAsync(() -> AGENT.work().claimWork(request), Thread::startVirtualThread);
+        awaitWaiting(2);
+        AGENT.enqueue(order(queue));
+
+        var one = first.get(20, TimeUnit.SECONDS);
+        var two = second.get(20, TimeUnit.SECONDS);
+
+        assertThat(one.getClaimsList()).isEqualTo(two.getClaimsList()).hasSize(1);
+        assertThat(one.getReplayed()).isNotEqualTo(two.getReplayed());
+    }
+
+    @Test
+    void wakesForAnOrderThatAnotherReplicaTook() throws Exception {
+        try (var other = new AgentFixture(AGENT.database(), InstantSource.system())) {
+            var waiting = CompletableFuture.supplyAsync(
+                    () -> WorkServiceGrpc.newBlockingStub(other.channel()).claimWork(request(30)),
+                    Thread::startVirtualThread);
+            await("the call waits there", () -> other.server().waiting(queue) == 1);
+
+            AGENT.enqueue(order(queue));
+
+            assertThat(waiting.get(20, TimeUnit.SECONDS).getClaimsCount()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void endsWithoutWorkWhenTheServerDrains() throws Exception {
+        var other = new AgentFixture(AGENT.database(), InstantSource.system());
+        var waiting = CompletableFuture.supplyAsync(
+                () -> WorkServiceGrpc.newBlockingStub(other.channel()).claimWork(request(60)),
+                Thread::startVirtualThread);
+        await("the call waits there", () -> other.server().waiting(queue) == 1);
+
+        other.server().close();
+
+        assertThat(waiting.get(20, TimeUnit.SECONDS).getClaimsCount()).isZero();
+    }
+
+    private CompletableFuture<ClaimWorkResponse> poll(int seconds) {
+        return CompletableFuture.supplyAsync(
+                () -> AGENT.work().claimWork(request(seconds)), Thread::startVirtualThread);
+    }
+
+    private ClaimWorkRequest request(int seconds) {
+        return claim(worker, queue).setWait(seconds(seconds)).build();
+    }
+
+    private void awaitWaiting(int calls) throws InterruptedException {
+        await(calls + " calls wait", () -> AGENT.server().waiting(queue) == calls);
+    }
+}

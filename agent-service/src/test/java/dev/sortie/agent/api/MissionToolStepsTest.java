@@ -1,0 +1,96 @@
+package dev.sortie.agent.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sortie.mission.v1.GetToolStepRequest;
+import dev.sortie.mission.v1.GetToolStepResponse;
+import dev.sortie.mission.v1.ToolStep;
+import dev.sortie.mission.v1.ToolStepServiceGrpc;
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.failure.FailureException;
+import dev.sortie.runtime.grpc.PeerChannel;
+import io.grpc.Metadata;
+import io.grpc.Server;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.grpc.Status;
+import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.stub.StreamObserver;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Asking mission-service for tool steps. */
+class MissionToolStepsTest {
+    private static final Metadata.Key<String> AUTHORIZATION =
+            Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+
+    private final AtomicReference<Status> refusal = new AtomicReference<>();
+    private final AtomicReference<String> authorization = new AtomicReference<>();
+    private Server mission;
+    private PeerChannel peer;
+    private MissionToolSteps toolSteps;
+
+    @BeforeEach
+    void startMissionService() throws IOException {
+        mission = NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", 0))
+                .addService(new ToolStepServiceGrpc.ToolStepServiceImplBase() {
+                    @Override
+                    public void getToolStep(GetToolStepRequest request, StreamObserver<GetToolStepResponse> observer) {
+                        var status = refusal.get();
+                        if (status != null) {
+                            observer.onError(status.asRuntimeException());
+                            return;
+                        }
+                        observer.onNext(GetToolStepResponse.newBuilder()
+                                .setToolStep(ToolStep.newBuilder().setToolStepId(request.getToolStepId()))
+                                .build());
+                        observer.onCompleted();
+                    }
+                })
+                .intercept(new ServerInterceptor() {
+                    @Override
+                    public <Q, P> ServerCall.Listener<Q> interceptCall(
+                            ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
+                        authorization.set(headers.get(AUTHORIZATION));
+                        return next.startCall(call, headers);
+                    }
+                })
+                .build()
+                .start();
+        peer = PeerChannel.open("127.0.0.1:" + mission.getPort(), () -> "own-token");
+        toolSteps = new MissionToolSteps(peer.channel());
+    }
+
+    @AfterEach
+    void stopMissionService() {
+        peer.close();
+        mission.shutdownNow();
+    }
+
+    @Test
+    void asksAsThisServiceWhetherAStepExists() {
+        assertThat(toolSteps.exists(UUID.randomUUID())).isTrue();
+        assertThat(authorization).hasValue("Bearer own-token");
+        refusal.set(Status.NOT_FOUND);
+        assertThat(toolSteps.exists(UUID.randomUUID())).isFalse();
+    }
+
+    @Test
+    void isUnavailableWhenMissionServiceDoesNotSay() {
+        for (var status : new Status[] {Status.UNAUTHENTICATED, Status.INTERNAL, Status.DEADLINE_EXCEEDED}) {
+            refusal.set(status);
+            assertThatThrownBy(() -> toolSteps.exists(UUID.randomUUID()))
+                    .isInstanceOfSatisfying(FailureException.class, failed -> {
+                        assertThat(failed.failure()).isInstanceOf(Failure.Unavailable.class);
+                        assertThat(failed.failure().metadata()).containsEntry("dependency", "mission-service");
+                    });
+        }
+    }
+}
