@@ -129,7 +129,9 @@ final class SurveyReport {
     }
 
     private void table(String header, String rule) {
-        line("");
+        if (!text.toString().endsWith("\n\n")) {
+            line("");
+        }
         line("%s", header);
         line("%s", rule);
     }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -114,7 +115,7 @@ final class SurveyTools {
                 "log",
                 "--format=%P%x09%cI%x09%aE",
                 revision);
-        context.log("%,d commits by %,d authors".formatted(count[0], authors.size()));
+        context.log("%,d commits, %,d authors".formatted(count[0], authors.size()));
         return Values.map(
                 "revision",
                 revision,
@@ -298,7 +299,7 @@ final class SurveyTools {
     }
 
     private static Map<String, String> fields(String... namesAndTypes) {
-        var fields = new java.util.LinkedHashMap<String, String>();
+        var fields = new LinkedHashMap<String, String>();
         for (int i = 0; i < namesAndTypes.length; i += 2) {
             fields.put(namesAndTypes[i], namesAndTypes[i + 1]);
         }
