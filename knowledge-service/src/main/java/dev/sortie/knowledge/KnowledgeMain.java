@@ -7,21 +7,19 @@ import dev.sortie.runtime.process.ServiceProcess;
 public final class KnowledgeMain {
     private KnowledgeMain() {}
 
-    public static void main(String[] arguments) {
-        ServiceProcess.main(
-                KnowledgeServer.IDENTITY,
-                new ServiceProcess.Program<KnowledgeConfig>() {
-                    @Override
-                    public KnowledgeConfig read(Settings settings) {
-                        return KnowledgeConfig.read(settings);
-                    }
+    static final class Program implements ServiceProcess.Program<KnowledgeConfig> {
+        @Override
+        public KnowledgeConfig read(Settings settings) {
+            return KnowledgeConfig.read(settings);
+        }
 
-                    @Override
-                    public AutoCloseable start(KnowledgeConfig config) {
-                        return KnowledgeServer.start(config);
-                    }
-                },
-                System.getenv(),
-                arguments);
+        @Override
+        public AutoCloseable start(KnowledgeConfig config) {
+            return KnowledgeServer.start(config);
+        }
+    }
+
+    public static void main(String[] arguments) {
+        ServiceProcess.main(KnowledgeServer.IDENTITY, new Program(), System.getenv(), arguments);
     }
 }

@@ -56,10 +56,11 @@ public final class KnowledgeServer {
     }
 
     private static void serve(ServiceRuntime runtime, Authenticator authenticator, Path indexFolder) {
+        // Before anything that takes time: two processes with one folder are a mistake to be told at once.
+        var folder = runtime.own(IndexFolder.take(indexFolder));
+        runtime.awaitDatabase();
         var store = new ContextDocumentStore();
         var documents = new ContextDocuments(store, runtime.ids());
-        // The folder first: what uses it closes before it is given up.
-        var folder = IndexFolder.take(indexFolder);
         var index =
                 runtime.own(SearchIndex.start(folder, runtime.database(), store, runtime.changes(), runtime.meters()));
         runtime.every("purge-context-documents", PURGE_INTERVAL, () -> {

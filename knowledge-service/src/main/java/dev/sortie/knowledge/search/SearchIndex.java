@@ -116,7 +116,7 @@ public final class SearchIndex implements AutoCloseable {
     /**
      * Starts to keep an index; returns at once.
      *
-     * @param folder belongs to the index from now on and is given up with it
+     * @param folder belongs to the index until that is closed
      */
     public static SearchIndex start(
             IndexFolder folder,
@@ -195,7 +195,6 @@ public final class SearchIndex implements AutoCloseable {
             commit();
         }
         discard();
-        folder.close();
     }
 
     /** Waits for an index that has everything up to a revision. */
@@ -255,7 +254,8 @@ public final class SearchIndex implements AutoCloseable {
             } catch (FailureException tooOld) {
                 LOG.warn("the change log does not reach back to the search index; it is made anew");
                 damaged = true;
-            } catch (IOException | RuntimeException failed) {
+            } catch (IOException | RuntimeException | Error failed) {
+                // Errors too: Lucene gives its writer up when memory runs out, and nobody else would notice.
                 LOG.error("the search index cannot be kept; it is made anew", failed);
                 damaged = true;
             }
