@@ -62,6 +62,7 @@ public final class MissionServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(MissionServer.class);
     private static final Duration USES_WRITTEN = Duration.ofSeconds(15);
     private static final Duration OUTBOX_POLL = Duration.ofSeconds(1);
+    private static final Duration OUTBOX_MEASURED = Duration.ofSeconds(15);
     private static final Duration RECONCILIATION = Duration.ofMinutes(1);
     /** How long a step must have been running before its order is asked about. */
     private static final Duration STEP_PATIENCE = Duration.ofSeconds(10);
@@ -121,7 +122,7 @@ public final class MissionServer implements AutoCloseable {
         var agent = runtime.own(PeerChannel.open(config.agentAddress(), config::serviceToken));
         var orders = new AgentClient(agent.channel());
         var outcomes = new StepOutcomes(stepStore, assetStore, tools, flow, stepFlow);
-        var dispatcher = new OrderDispatcher(database, outboxStore, outcomes, orders);
+        var dispatcher = new OrderDispatcher(database, outboxStore, outcomes, orders, runtime.meters());
         var reconciler =
                 new StepReconciler(database, stepStore, outboxStore, outcomes, orders, STEP_PATIENCE, runtime.meters());
         var follower = new OrderFollower(database, new FeedCursorStore(), stepStore, outcomes, orders, reconciler::run);
@@ -131,6 +132,7 @@ public final class MissionServer implements AutoCloseable {
         runtime.every("mission-purge", MISSIONS_PURGED, missionPurge::runOnce);
         runtime.every("token-uses", USES_WRITTEN, identities::writeUses);
         outboxFilled.set(runtime.every("outbox", OUTBOX_POLL, dispatcher::run)::wake);
+        runtime.every("outbox-measure", OUTBOX_MEASURED, dispatcher::measure);
         runtime.every("step-reconciliation", RECONCILIATION, reconciler::run);
         runtime.own(ChangeFollower.start("agent-service", agent.channel(), OrderFollower.RESOURCES, follower));
 

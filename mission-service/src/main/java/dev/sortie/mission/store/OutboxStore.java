@@ -11,7 +11,6 @@ import io.vertx.sqlclient.Row;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -47,7 +46,6 @@ public final class OutboxStore {
                 FOR UPDATE SKIP LOCKED)
             RETURNING outbox_id, kind, tool_step_id, attempt, work_order_id, work_order::text AS work_order, reason, sends
             """;
-    private static final String NEXT_DUE = "SELECT min(due_at) AS due_at FROM outbox";
     private static final String REMOVE = "DELETE FROM outbox WHERE outbox_id = $1::uuid AND kind = $2::text";
     private static final String REMOVE_PLACING =
             "DELETE FROM outbox WHERE tool_step_id = $1::uuid AND attempt = $2::int AND kind = 'ENQUEUE'";
@@ -100,12 +98,6 @@ public final class OutboxStore {
      */
     public List<OutboxEntry> claimDue(Tx tx, Instant until, int limit) {
         return tx.list(CLAIM_DUE, OutboxStore::toEntry, tx.now(), until, limit);
-    }
-
-    /** When the next entry is due; empty when there is none. */
-    public Optional<Instant> nextDue(Queries queries) {
-        return queries.find(NEXT_DUE, row -> Optional.ofNullable(Rows.nullableInstant(row, "due_at")))
-                .flatMap(due -> due);
     }
 
     /** Removes an entry that has been dealt with; false when it has become another kind meanwhile. */

@@ -27,7 +27,7 @@ import java.util.function.Function;
 
 /** The work orders of agent-service, by its contract. */
 public final class AgentClient implements WorkOrders {
-    private static final long DEADLINE_SECONDS = 15;
+    private static final long DEADLINE_SECONDS = 5;
     private static final int MAX_REASON = 4_096;
     private static final String STATUS_PREFIX = "WORK_ORDER_STATUS_";
 

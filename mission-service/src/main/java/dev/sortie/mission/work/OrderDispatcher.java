@@ -7,6 +7,8 @@ import dev.sortie.mission.domain.WorkOrders;
 import dev.sortie.mission.domain.WorkOrdersException;
 import dev.sortie.mission.store.OutboxStore;
 import dev.sortie.runtime.sql.Database;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Objects;
@@ -15,6 +17,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,8 +28,8 @@ import org.slf4j.LoggerFactory;
 public final class OrderDispatcher {
     private static final Logger LOG = LoggerFactory.getLogger(OrderDispatcher.class);
     private static final int BATCH = 32;
-    /** Longer than a call to agent-service may take. */
-    private static final Duration CLAIM = Duration.ofSeconds(45);
+    /** Somewhat longer than a call to agent-service may take, and no longer: a sender that was killed leaves its claim. */
+    private static final Duration CLAIM = Duration.ofSeconds(8);
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(250);
     private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
@@ -36,12 +39,18 @@ public final class OrderDispatcher {
     private final OutboxStore outbox;
     private final StepOutcomes outcomes;
     private final WorkOrders orders;
+    private final AtomicLong waiting = new AtomicLong();
+    private final AtomicLong longestWaitSeconds = new AtomicLong();
 
-    public OrderDispatcher(Database database, OutboxStore outbox, StepOutcomes outcomes, WorkOrders orders) {
+    public OrderDispatcher(
+            Database database, OutboxStore outbox, StepOutcomes outcomes, WorkOrders orders, MeterRegistry meters) {
         this.database = database;
         this.outbox = outbox;
         this.outcomes = outcomes;
         this.orders = orders;
+        Gauge.builder("sortie.outbox.entries", waiting, AtomicLong::get).register(meters);
+        Gauge.builder("sortie.outbox.oldest.seconds", longestWaitSeconds, AtomicLong::get)
+                .register(meters);
     }
 
     /** Sends everything that is due now. What cannot be sent is due again a little later. */
@@ -50,6 +59,16 @@ public final class OrderDispatcher {
         do {
             taken = runOnce();
         } while (taken == BATCH);
+    }
+
+    /** Looks how much waits to be sent, for those who watch. */
+    public void measure() {
+        var queries = database.queries();
+        var backlog = outbox.backlog(queries);
+        waiting.set(backlog.entries());
+        var oldest = backlog.oldest();
+        longestWaitSeconds.set(
+                oldest == null ? 0 : Duration.between(oldest, queries.now()).toSeconds());
     }
 
     /** Sends some of what is due; tells how many. */

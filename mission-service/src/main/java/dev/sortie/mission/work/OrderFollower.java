@@ -13,11 +13,11 @@ import dev.sortie.runtime.change.ChangeFollower;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.sql.Database;
+import dev.sortie.runtime.sql.SqlFailures;
 import dev.sortie.runtime.sql.Tx;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -73,26 +73,16 @@ public final class OrderFollower implements ChangeFollower.Handler {
 
     @Override
     public void apply(List<Change> changes, String cursor) {
-        var finished = new TreeMap<String, Change>(); // by step; a later change of its order replaces an earlier one
-        for (var change : changes) {
-            if (isFinished(change)) {
-                finished.put(attribute(change, "tool_step_id"), change);
-            }
-        }
-        if (!finished.isEmpty()) {
-            var awaiting = steps.runningAmong(
-                    database.queries(),
-                    finished.keySet().stream()
-                            .map(OrderFollower::uuid)
-                            .flatMap(Optional::stream)
-                            .toList());
-            for (var change : changes) { // in their order
-                if (isFinished(change)
-                        && uuid(attribute(change, "tool_step_id"))
-                                .filter(awaiting::contains)
-                                .isPresent()) {
-                    apply(change);
-                }
+        var finished = changes.stream().filter(OrderFollower::isFinished).toList();
+        var concerned = finished.stream()
+                .flatMap(change -> stepOf(change).stream())
+                .distinct()
+                .toList();
+        // Most orders are nobody's here, or were dealt with by another replica: one look spares asking for each.
+        var awaiting = concerned.isEmpty() ? Set.<UUID>of() : steps.runningAmong(database.queries(), concerned);
+        for (var change : finished) {
+            if (stepOf(change).filter(awaiting::contains).isPresent()) {
+                apply(change);
             }
         }
         if (!cursor.equals(known)) {
@@ -116,17 +106,10 @@ public final class OrderFollower implements ChangeFollower.Handler {
                 });
                 known = moved ? change.getCursor() : stored();
             }
-        } catch (FailureException failed) {
-            if (isPassing(failed.failure())) {
+        } catch (RuntimeException failed) {
+            if (isPassing(failed)) {
                 throw failed; // the batch comes again
             }
-            leaveToReconciliation(change, failed);
-        } catch (WorkOrdersException failed) {
-            if (failed.kind() == WorkOrdersException.Kind.AWAY) {
-                throw failed;
-            }
-            leaveToReconciliation(change, failed);
-        } catch (RuntimeException failed) {
             leaveToReconciliation(change, failed);
         }
     }
@@ -139,7 +122,12 @@ public final class OrderFollower implements ChangeFollower.Handler {
                 .log("the outcome of a work order cannot be applied; it is left to the reconciliation");
     }
 
-    private static boolean isPassing(Failure failure) {
+    /** Whether the same may go well a little later: the database or agent-service does not answer, or is busy. */
+    private static boolean isPassing(RuntimeException failed) {
+        if (failed instanceof WorkOrdersException refused) {
+            return refused.kind() == WorkOrdersException.Kind.AWAY;
+        }
+        var failure = failed instanceof FailureException known ? known.failure() : SqlFailures.classify(failed);
         return failure instanceof Failure.Unavailable
                 || failure instanceof Failure.ResourceExhausted
                 || failure instanceof Failure.DeadlineExceeded
@@ -161,11 +149,8 @@ public final class OrderFollower implements ChangeFollower.Handler {
         return cursors.find(database.queries(), FEED).orElse("");
     }
 
-    /** Whether the change may be the end of an order that executes a step. */
+    /** Whether the change may be the end of an order. */
     private static boolean isFinished(Change change) {
-        if (attribute(change, "tool_step_id").isEmpty()) {
-            return false;
-        }
         var status = attribute(change, "status");
         if (change.getKind() == ChangeKind.CHANGE_KIND_DELETED || status.isEmpty()) {
             return true;
@@ -175,6 +160,10 @@ public final class OrderFollower implements ChangeFollower.Handler {
         } catch (IllegalArgumentException _) {
             return true; // of a newer release: the order itself says more
         }
+    }
+
+    private static Optional<UUID> stepOf(Change change) {
+        return uuid(attribute(change, "tool_step_id"));
     }
 
     private static String attribute(Change change, String name) {
