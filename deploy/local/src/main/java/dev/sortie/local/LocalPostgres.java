@@ -299,7 +299,7 @@ final class LocalPostgres {
     private static void checkFree(int port) {
         try (var socket = new ServerSocket()) {
             socket.setReuseAddress(true);
-            socket.bind(new InetSocketAddress("127.0.0.1", port), 1);
+            socket.bind(new InetSocketAddress(InetAddress.getByAddress(new byte[] {127, 0, 0, 1}), port), 1);
         } catch (IOException e) {
             throw new LocalException(
                     "Port %d is taken, so PostgreSQL cannot use it. Choose another with --postgres-port."

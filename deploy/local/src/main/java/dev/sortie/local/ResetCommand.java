@@ -4,6 +4,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 
@@ -37,7 +38,7 @@ final class ResetCommand {
             return ExitCode.OK;
         }
 
-        List<java.nio.file.Path> kept;
+        List<Path> kept;
         try (var _ = folder.lock("reset")) {
             if (!yes && !confirmed(invocation, folder)) {
                 throw new LocalException("Nothing was deleted.");
