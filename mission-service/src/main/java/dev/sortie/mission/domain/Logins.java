@@ -6,9 +6,13 @@ import dev.sortie.mission.store.UserStore.Credentials;
 import dev.sortie.mission.v1.ErrorReason;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.sql.Queries;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Passwords for access tokens. */
 public final class Logins {
+    private static final Logger LOG = LoggerFactory.getLogger(Logins.class);
+
     private final UserStore store;
     private final Passwords passwords;
     private final AccessTokens accessTokens;
@@ -38,6 +42,8 @@ public final class Logins {
         var credentials = store.findCredentials(queries, attempt.username());
         var hash = credentials.map(Credentials::passwordHash).orElse(null);
         if (!passwords.verify(attempt.password(), hash)) {
+            credentials.ifPresent(
+                    of -> LOG.info("a login as {} was refused", of.user().userId()));
             throw refused();
         }
         // Deactivated, also in the very moment, is refused by this statement.

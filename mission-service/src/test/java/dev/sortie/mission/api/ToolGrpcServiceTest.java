@@ -14,10 +14,12 @@ import dev.sortie.mission.v1.PutToolRequest;
 import dev.sortie.mission.v1.Tool;
 import dev.sortie.mission.v1.ToolServiceGrpc;
 import dev.sortie.mission.v1.ToolServiceGrpc.ToolServiceBlockingStub;
+import dev.sortie.mission.v1.UserRole;
 import dev.sortie.runtime.testing.StatusAssert;
 import dev.sortie.type.v1.ErrorReason;
 import dev.sortie.type.v1.RetryPolicy;
 import io.grpc.Status;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.UUID;
 import java.util.concurrent.Callable;
@@ -196,6 +198,29 @@ class ToolGrpcServiceTest {
                 .with(Status.Code.NOT_FOUND, ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND)
                 .metadata("resource", "tool")
                 .metadata("id", "to.delete");
+    }
+
+    @Test
+    void tellsWatchersWhatChangedAndNothingElse() throws SQLException {
+        var put = put(tool("watched"));
+        put(put);
+        put(put.toBuilder().setQueueName("elsewhere").build());
+        delete("watched", "", "");
+        var seen = new ArrayList<String>();
+        try (var connection = MISSION.database().connectAsOwner();
+                var statement = connection.createStatement();
+                var rows = statement.executeQuery("""
+                        SELECT kind, version, attributes ->> 'queue_name', actor
+                        FROM change_log WHERE resource_type = 'tool' AND attributes ->> 'tool_id' = 'watched'
+                        ORDER BY xid, seq
+                        """)) {
+            while (rows.next()) {
+                seen.add(rows.getString(1) + " " + rows.getLong(2) + " " + rows.getString(3));
+                assertThat(rows.getString(4))
+                        .isEqualTo(MISSION.person(UserRole.USER_ROLE_DEVELOPER).id());
+            }
+        }
+        assertThat(seen).containsExactly("CREATED 1 tools", "UPDATED 2 elsewhere", "DELETED 2 elsewhere");
     }
 
     @Test
