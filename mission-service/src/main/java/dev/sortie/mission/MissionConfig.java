@@ -41,10 +41,14 @@ public record MissionConfig(
     /** Where agent-service is, unless set otherwise. */
     public static final String DEFAULT_AGENT_ADDRESS = "127.0.0.1:7402";
 
+    private static final String NOWHERE = "127.0.0.1:1";
     private static final int DEFAULT_LOGINS_AT_ONCE = 2;
     private static final int DEFAULT_LOGINS_WAITING = 64;
 
-    /** What is asked for by the least that must be said; the rest by default, on free ports of the loopback address. */
+    /**
+     * What tests want: the least that must be said, the rest by default, on free ports of the loopback address, and no
+     * agent-service.
+     */
     public static MissionConfig local(String databaseUrl, SigningKeys signingKeys) {
         return new MissionConfig(
                 ServerSettings.local(),
@@ -54,7 +58,7 @@ public record MissionConfig(
                 null,
                 DEFAULT_LOGINS_AT_ONCE,
                 DEFAULT_LOGINS_WAITING,
-                DEFAULT_AGENT_ADDRESS,
+                NOWHERE,
                 "");
     }
 
