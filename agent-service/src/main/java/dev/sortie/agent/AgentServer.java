@@ -56,6 +56,7 @@ public final class AgentServer implements AutoCloseable {
 
     private AgentServer(ServiceRuntime runtime, Authenticator authenticator, ToolSteps toolSteps) {
         this.runtime = runtime;
+        runtime.awaitDatabase();
         var database = runtime.database();
         var ids = runtime.ids();
         var timers = runtime.own(Executors.newSingleThreadScheduledExecutor(
