@@ -114,7 +114,9 @@ CREATE TABLE work_order_states (
     CONSTRAINT work_order_states_claim_check CHECK (
         status <> 'CLAIMED'
         OR (worker_id IS NOT NULL AND execution_id IS NOT NULL AND claim_hash IS NOT NULL AND claimed_at IS NOT NULL
-            AND lease_expires_at IS NOT NULL AND lease_expires_at <= attempt_ends_at)),
+            AND lease_expires_at <= attempt_ends_at)),
+    -- So that a lease that runs says by itself that the order is claimed.
+    CONSTRAINT work_order_states_lease_check CHECK ((status = 'CLAIMED') = (lease_expires_at IS NOT NULL)),
     CONSTRAINT work_order_states_completed_check CHECK ((status IN ('PENDING', 'CLAIMED')) = (completed_at IS NULL))
 ) WITH (
     fillfactor = 70,

@@ -58,6 +58,11 @@ public record HeldClaim(
         }
     }
 
+    /** Which attempt at the order it is. */
+    public int attempt() {
+        return retryCount + 1;
+    }
+
     End complete(String result, ExecutionReport report) {
         return new End(
                 this,

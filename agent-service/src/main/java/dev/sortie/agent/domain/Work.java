@@ -23,6 +23,7 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Claims: how orders get into the hands of workers and out of them again. Whatever ends a claim locks the order's row
@@ -127,7 +128,7 @@ public final class Work {
                 claimed.stream().map(work -> ids.next()).toList());
         tx.afterCommit(() -> {
             for (var work : claimed) {
-                LOG.atInfo()
+                LOG.atDebug()
                         .addKeyValue("work_order_id", work.order().id())
                         .addKeyValue("worker_id", worker.id())
                         .addKeyValue("execution_id", work.executionId())
@@ -316,7 +317,8 @@ public final class Work {
         ends.forEach(end -> tx.change(change(end)));
         tx.afterCommit(() -> {
             for (var end : ends) {
-                LOG.atInfo()
+                // What goes well is in the change log; an operator looks for what does not.
+                LOG.atLevel(end.execution() == ExecutionStatus.COMPLETED ? Level.DEBUG : Level.INFO)
                         .addKeyValue("work_order_id", end.claim().workOrderId())
                         .addKeyValue("worker_id", end.claim().workerId())
                         .addKeyValue("execution_id", end.claim().executionId())
@@ -375,7 +377,7 @@ public final class Work {
         return change(claim.workOrderId(), claim.version() + 1, end.status(), claim.queueName(), claim.toolStepId())
                 .with("worker_id", claim.workerId())
                 .with("execution_id", claim.executionId())
-                .with("attempt", claim.retryCount() + 1);
+                .with("attempt", claim.attempt());
     }
 
     /** An order's change of status, as watchers see it. */

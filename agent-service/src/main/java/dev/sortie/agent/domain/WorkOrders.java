@@ -202,7 +202,7 @@ public final class WorkOrders {
             if (!placed.contains(placement.id())) {
                 continue;
             }
-            LOG.atInfo()
+            LOG.atDebug()
                     .addKeyValue("work_order_id", placement.id())
                     .addKeyValue("queue", placement.draft().queueName())
                     .log("work order enqueued");

@@ -105,11 +105,12 @@ public final class ClaimStore {
             FROM work_order_states s
             JOIN work_orders o ON o.work_order_id = s.work_order_id
             """;
-    // A claim is current while its token is the order's and its lease runs; whoever comes second finds it ended.
+    // A claim is current while its token is the order's and its lease runs; whoever comes second finds it ended. Only
+    // claimed orders have a lease: the status is not asked for, lest its index seem the better way to a few rows.
     private static final String LOCK_CURRENT = HELD_CLAIM + """
             JOIN unnest($1::uuid[], $2::text[]) AS c (work_order_id, claim_hash)
               ON c.work_order_id = s.work_order_id AND decode(c.claim_hash, 'hex') = s.claim_hash
-            WHERE s.status = 'CLAIMED' AND s.lease_expires_at > $3::timestamptz
+            WHERE s.lease_expires_at > $3::timestamptz
             ORDER BY s.work_order_id
             FOR NO KEY UPDATE OF s
             """;
@@ -147,7 +148,7 @@ public final class ClaimStore {
                 updated_at = $6::timestamptz, version = s.version + 1
             FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::integer[])
                 AS e (work_order_id, claim_hash, status, run_at, retry_count)
-            WHERE s.work_order_id = e.work_order_id AND s.status = 'CLAIMED'
+            WHERE s.work_order_id = e.work_order_id AND s.lease_expires_at IS NOT NULL
               AND s.claim_hash = decode(e.claim_hash, 'hex')
             """;
     private static final String END_EXECUTIONS = """
@@ -161,14 +162,15 @@ public final class ClaimStore {
             """;
     private static final String END_ASSIGNMENTS = """
             UPDATE worker_assignments a
-            SET status = e.status, completed_at = $4::timestamptz
-            FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS e (worker_id, work_order_id, status)
-            WHERE a.worker_id = e.worker_id AND a.work_order_id = e.work_order_id AND a.status = 'ACTIVE'
+            SET status = e.status, completed_at = $5::timestamptz
+            FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[])
+                AS e (worker_id, work_order_id, attempt, status)
+            WHERE a.worker_id = e.worker_id AND a.work_order_id = e.work_order_id AND a.attempt = e.attempt
             """;
     private static final String UNASSIGN = """
             DELETE FROM worker_assignments a
-            USING unnest($1::uuid[], $2::uuid[]) AS e (worker_id, work_order_id)
-            WHERE a.worker_id = e.worker_id AND a.work_order_id = e.work_order_id AND a.status = 'ACTIVE'
+            USING unnest($1::uuid[], $2::uuid[], $3::integer[]) AS e (worker_id, work_order_id, attempt)
+            WHERE a.worker_id = e.worker_id AND a.work_order_id = e.work_order_id AND a.attempt = e.attempt
             """;
     private static final String RECORD_RESULTS = """
             INSERT INTO work_order_results AS r (work_order_id, result, error_message)
@@ -194,7 +196,7 @@ public final class ClaimStore {
             UPDATE work_order_states s
             SET lease_expires_at = least($4::timestamptz, s.attempt_ends_at)
             FROM unnest($1::uuid[], $2::text[]) AS c (work_order_id, claim_hash)
-            WHERE s.work_order_id = c.work_order_id AND s.status = 'CLAIMED' AND s.worker_id = $3::uuid
+            WHERE s.work_order_id = c.work_order_id AND s.worker_id = $3::uuid
               AND s.claim_hash = decode(c.claim_hash, 'hex') AND s.lease_expires_at > $5::timestamptz
             RETURNING s.work_order_id, s.claim_hash, s.lease_expires_at
             """;
@@ -329,6 +331,7 @@ public final class ClaimStore {
                     END_ASSIGNMENTS,
                     column(UUID.class, counted, end -> end.claim().workerId()),
                     column(UUID.class, counted, end -> end.claim().workOrderId()),
+                    column(Integer.class, counted, end -> end.claim().attempt()),
                     column(AssignmentStatus.class, counted, HeldClaim.End::assignment),
                     tx.now());
         }
@@ -337,7 +340,8 @@ public final class ClaimStore {
             tx.send(
                     UNASSIGN,
                     column(UUID.class, givenBack, end -> end.claim().workerId()),
-                    column(UUID.class, givenBack, end -> end.claim().workOrderId()));
+                    column(UUID.class, givenBack, end -> end.claim().workOrderId()),
+                    column(Integer.class, givenBack, end -> end.claim().attempt()));
         }
         var results = ends.stream()
                 .filter(end -> end.result() != null || !end.errorMessage().isEmpty())

@@ -36,7 +36,7 @@ public final class LogStore {
                 SELECT s.execution_id
                 FROM executions x
                 JOIN work_order_states s ON s.work_order_id = x.work_order_id
-                WHERE x.execution_id = $1::uuid AND s.execution_id = $1::uuid AND s.status = 'CLAIMED'
+                WHERE x.execution_id = $1::uuid AND s.execution_id = $1::uuid
                   AND s.claim_hash = $2::bytea AND s.lease_expires_at > $3::timestamptz
                 FOR SHARE OF s
             ), stored AS (
