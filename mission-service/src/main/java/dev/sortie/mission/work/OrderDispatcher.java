@@ -20,6 +20,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Empties the outbox: tells agent-service which orders to place and which to cancel. Any number of replicas may do so at
@@ -167,10 +168,11 @@ public final class OrderDispatcher {
         long jittered = pause - ThreadLocalRandom.current().nextLong(pause / 4);
         var queries = database.queries();
         outbox.postpone(queries, entry, queries.now().plusMillis(jittered), failed.text());
-        LOG.atDebug()
+        // Once for each entry is enough: it goes on as long as it has to.
+        LOG.atLevel(entry.sends() == 1 ? Level.WARN : Level.DEBUG)
                 .addKeyValue("tool_step_id", entry.toolStepId())
                 .addKeyValue("sends", entry.sends())
                 .addKeyValue("error", failed.text())
-                .log("agent-service is away");
+                .log("agent-service does not take what is sent; it is sent again");
     }
 }
