@@ -1,17 +1,20 @@
 package dev.sortie.mission.domain;
 
 import com.networknt.schema.Error;
+import com.networknt.schema.ExecutionContext;
 import com.networknt.schema.Schema;
 import com.networknt.schema.SchemaException;
 import com.networknt.schema.SchemaLocation;
 import com.networknt.schema.SchemaRegistry;
 import com.networknt.schema.SchemaRegistryConfig;
 import com.networknt.schema.SpecificationVersion;
+import com.networknt.schema.ValidationLimitExceededException;
 import com.networknt.schema.path.PathType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.function.Consumer;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -24,6 +27,10 @@ public final class JsonSchemas {
     private static final String DIALECT = SpecificationVersion.DRAFT_2020_12.getDialectId();
     private static final String META_SCHEMAS = "https://json-schema.org/draft/2020-12/";
     private static final String ENDLESS = "the schema refers to itself without end";
+    private static final String TOO_COMPLEX = "the schema takes too many steps to check this value";
+    /** Some seconds' worth; a mebibyte of JSON takes a tenth of it under an ordinary schema. */
+    private static final long MAX_STEPS = 3_000_000;
+
     private static final JsonMapper JSON = new JsonMapper();
     private static final SchemaRegistry REGISTRY = SchemaRegistry.withDefaultDialect(
             SpecificationVersion.DRAFT_2020_12,
@@ -35,6 +42,7 @@ public final class JsonSchemas {
                             .pathType(PathType.JSON_POINTER)
                             .losslessNarrowing(true) // 3.0 is an integer
                             .cacheRefs(true)
+                            .regularExpressionFactory(BoundedPattern::of)
                             .preloadSchema(true)
                             .build()));
     private static final Schema META_SCHEMA = REGISTRY.getSchema(SchemaLocation.of(DIALECT));
@@ -84,9 +92,11 @@ public final class JsonSchemas {
                 .forEach(found -> problems.add(found.toString()));
         if (problems.isEmpty()) {
             try {
-                compile(node).validate(JSON.createObjectNode());
+                evaluate(node, JSON.createObjectNode());
             } catch (SchemaException unusable) {
                 problems.add(firstLine(unusable));
+            } catch (ValidationLimitExceededException endless) {
+                problems.add(TOO_COMPLEX);
             } catch (StackOverflowError endless) {
                 problems.add(ENDLESS);
             }
@@ -97,20 +107,22 @@ public final class JsonSchemas {
     /** What the schema does not allow about the value. Empty where the value fits. */
     public static List<Finding> validate(JsonNode schema, JsonNode value) {
         try {
-            return compile(schema).validate(value).stream()
-                    .map(JsonSchemas::toFinding)
-                    .toList();
+            return evaluate(schema, value).stream().map(JsonSchemas::toFinding).toList();
         } catch (SchemaException unusable) { // some references are followed only when a value leads to them
             return List.of(new Finding("", "", "", firstLine(unusable)));
+        } catch (ValidationLimitExceededException endless) {
+            return List.of(new Finding("", "", "", TOO_COMPLEX));
         } catch (StackOverflowError endless) {
             return List.of(new Finding("", "", "", ENDLESS));
         }
     }
 
-    private static Schema compile(JsonNode schema) {
+    private static List<Error> evaluate(JsonNode schema, JsonNode value) {
         var compiled = REGISTRY.getSchema(schema);
         compiled.initializeValidators();
-        return compiled;
+        Consumer<ExecutionContext> bounded =
+                context -> context.executionConfig(config -> config.maxEvaluationSteps(MAX_STEPS));
+        return BoundedPattern.within(() -> compiled.validate(value, bounded));
     }
 
     private static Finding toFinding(Error error) {

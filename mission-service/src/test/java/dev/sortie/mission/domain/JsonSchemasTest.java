@@ -114,6 +114,47 @@ class JsonSchemasTest {
         assertThat(JsonSchemas.validate(number, value)).hasSize(1);
     }
 
+    @Test
+    void givesUpOnAPatternThatWouldSearchForYears() {
+        var schema = JSON.readTree(quoted("{'properties': {'v': {'pattern': '^(a+)+\\\\1?$'}}}"));
+        assertThat(JsonSchemas.problemsOf(schema.toString())).isEmpty();
+        assertThat(JsonSchemas.validate(schema, JSON.readTree(quoted("{'v': 'aaaa'}"))))
+                .isEmpty();
+        assertThat(JsonSchemas.validate(schema, JSON.readTree(quoted("{'v': '" + "a".repeat(60) + "!'}"))))
+                .singleElement()
+                .extracting(JsonSchemas.Finding::message)
+                .asString()
+                .contains("takes too long");
+    }
+
+    @Test
+    void givesUpOnASchemaThatBranchesWithoutEnd() {
+        var schema = JSON.createObjectNode();
+        var definitions = schema.putObject("$defs");
+        for (int i = 0; i < 40; i++) {
+            var both = definitions.putObject("d" + i).putArray("allOf");
+            both.addObject().put("$ref", "#/$defs/d" + (i + 1));
+            both.addObject().put("$ref", "#/$defs/d" + (i + 1));
+        }
+        definitions.putObject("d40");
+        schema.putObject("properties").putObject("v").put("$ref", "#/$defs/d0");
+
+        assertThat(JsonSchemas.validate(schema, JSON.readTree(quoted("{'v': 1}"))))
+                .singleElement()
+                .extracting(JsonSchemas.Finding::message)
+                .asString()
+                .contains("too many steps");
+    }
+
+    @Test
+    void takesAnchorsAsTheStandardDoes() {
+        var schema = JSON.readTree(quoted("{'properties': {'v': {'pattern': '^a$'}}}"));
+        assertThat(JsonSchemas.validate(schema, JSON.readTree(quoted("{'v': 'a'}"))))
+                .isEmpty();
+        assertThat(JsonSchemas.validate(schema, JSON.createObjectNode().put("v", "a\n")))
+                .hasSize(1);
+    }
+
     private static String quoted(String json) {
         return json.replace('\'', '"');
     }
