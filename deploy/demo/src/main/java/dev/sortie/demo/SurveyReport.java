@@ -47,7 +47,9 @@ final class SurveyReport {
 
     private void languages(Struct languages) {
         heading("Lines by language");
-        line("Lines are counted as `wc -l` does; %,d binary files are left out.", Values.number(languages, "binary_files"));
+        line(
+                "Lines are counted as `wc -l` does; %,d binary files are left out.",
+                Values.number(languages, "binary_files"));
         table("| Language | Files | Lines | Share |", "| --- | ---: | ---: | ---: |");
         double total = Math.max(1, Values.number(languages, "total_lines"));
         for (var language : Values.objects(languages, "languages")) {
@@ -65,7 +67,9 @@ final class SurveyReport {
         for (var folder : Values.objects(tree, "folders")) {
             line(
                     "| %s | %,d | %,d |",
-                    code(Values.text(folder, "folder")), Values.number(folder, "files"), Values.number(folder, "bytes"));
+                    code(Values.text(folder, "folder")),
+                    Values.number(folder, "files"),
+                    Values.number(folder, "bytes"));
         }
     }
 
@@ -89,7 +93,9 @@ final class SurveyReport {
             line("No line carries a marker.");
             return;
         }
-        line("%,d lines in %,d files carry a marker:", Values.number(markers, "lines"), Values.number(markers, "files"));
+        line(
+                "%,d lines in %,d files carry a marker:",
+                Values.number(markers, "lines"), Values.number(markers, "files"));
         line("");
         Values.object(markers, "by_marker")
                 .getFieldsMap()

@@ -80,8 +80,20 @@ final class SurveyTools {
                         "Write the report",
                         "Makes one Markdown report of what the other tools found.",
                         fields(
-                                "name", "string", "history", "object", "file_tree", "object", "languages", "object",
-                                "churn", "object", "markers", "object", "largest", "object"),
+                                "name",
+                                "string",
+                                "history",
+                                "object",
+                                "file_tree",
+                                "object",
+                                "languages",
+                                "object",
+                                "churn",
+                                "object",
+                                "markers",
+                                "object",
+                                "largest",
+                                "object"),
                         fields("report", "string"),
                         (parameters, context) -> Map.of("report", SurveyReport.write(parameters))),
                 new SurveyTool(
@@ -243,9 +255,12 @@ final class SurveyTools {
                 if (samples.size() < TOP) {
                     var text = line.strip();
                     samples.add(Values.map(
-                            "path", blob.path(),
-                            "line", number,
-                            "text", text.length() > SAMPLE_LENGTH ? text.substring(0, SAMPLE_LENGTH) + " …" : text));
+                            "path",
+                            blob.path(),
+                            "line",
+                            number,
+                            "text",
+                            text.length() > SAMPLE_LENGTH ? text.substring(0, SAMPLE_LENGTH) + " …" : text));
                 }
             }
             if (found) {
@@ -254,8 +269,7 @@ final class SurveyTools {
         });
         context.log("%,d lines with a marker in %,d files".formatted(sums[0], sums[1]));
         return Values.map(
-                "markers",
-                Values.map("lines", sums[0], "files", sums[1], "by_marker", byMarker, "samples", samples));
+                "markers", Values.map("lines", sums[0], "files", sums[1], "by_marker", byMarker, "samples", samples));
     }
 
     private static Map<String, Object> largest(Struct parameters, WorkContext context) {

@@ -133,7 +133,9 @@ final class Cluster implements AutoCloseable {
         environments.get("mission").put("SORTIE_SIGNING_KEY", SigningKeys.generate());
         environments.get("mission").put("SORTIE_SERVICE_ACCOUNTS", String.join(",", accounts));
         environments.get("mission").put("SORTIE_ADMIN_TOKEN", adminToken);
-        environments.get("knowledge").put("SORTIE_INDEX_FOLDER", folder.resolve("index").toString());
+        environments
+                .get("knowledge")
+                .put("SORTIE_INDEX_FOLDER", folder.resolve("index").toString());
     }
 
     private void launch(String service) {

@@ -65,7 +65,8 @@ class KillTest {
             var output = folder.resolve("demo-" + missions + ".log");
             try (var demo = JavaProcess.start(output, demoEnvironment(), Main.class.getName(), repository.toString())) {
                 while (demo.isAlive() && kills < KILLS) {
-                    LockSupport.parkNanos(Duration.ofMillis(random.nextInt(LONGEST_PEACE_MILLIS)).toNanos());
+                    LockSupport.parkNanos(Duration.ofMillis(random.nextInt(LONGEST_PEACE_MILLIS))
+                            .toNanos());
                     if (demo.output().contains("mission ") && demo.isAlive()) {
                         cluster.killAndRestart(Cluster.SERVICES.get(random.nextInt(Cluster.SERVICES.size())));
                         kills++;
@@ -85,7 +86,8 @@ class KillTest {
     private static void verify(int missions) {
         var channels = cluster.channels();
         var mission = MissionServiceGrpc.newBlockingStub(authorized(channels, "mission"));
-        var listed = mission.listMissions(ListMissionsRequest.getDefaultInstance()).getMissionsList();
+        var listed =
+                mission.listMissions(ListMissionsRequest.getDefaultInstance()).getMissionsList();
         assertThat(listed).hasSize(missions).allMatch(m -> m.getStatus() == MissionStatus.MISSION_STATUS_COMPLETED);
         for (var one : listed) {
             var tree = mission.getMissionTree(GetMissionTreeRequest.newBuilder()
@@ -99,7 +101,9 @@ class KillTest {
         }
         var documents = ContextDocumentServiceGrpc.newBlockingStub(authorized(channels, "knowledge"))
                 .listContextDocuments(ListContextDocumentsRequest.getDefaultInstance());
-        assertThat(documents.getContextDocumentsList()).hasSize(missions).allMatch(document -> document.getVersion() == 1);
+        assertThat(documents.getContextDocumentsList())
+                .hasSize(missions)
+                .allMatch(document -> document.getVersion() == 1);
     }
 
     private static void verify(ToolStep step, Map<String, ManagedChannel> channels) {
@@ -125,8 +129,7 @@ class KillTest {
         var headers = new Metadata();
         headers.put(
                 Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer " + cluster.adminToken());
-        return ClientInterceptors.intercept(
-                channels.get(service), MetadataUtils.newAttachHeadersInterceptor(headers));
+        return ClientInterceptors.intercept(channels.get(service), MetadataUtils.newAttachHeadersInterceptor(headers));
     }
 
     private static Map<String, String> demoEnvironment() {

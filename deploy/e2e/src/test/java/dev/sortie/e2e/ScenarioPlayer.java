@@ -41,15 +41,15 @@ final class ScenarioPlayer {
                 play(step);
             } catch (AssertionError mismatch) {
                 throw new AssertionError(
-                        "step %d (%s): %s"
-                                .formatted(i + 1, step.get("say").getAsString(), mismatch.getMessage()),
+                        "step %d (%s): %s".formatted(i + 1, step.get("say").getAsString(), mismatch.getMessage()),
                         mismatch);
             }
         }
     }
 
     private void play(JsonObject step) {
-        var patience = Duration.ofSeconds(step.has("within") ? step.get("within").getAsLong() : 0);
+        var patience =
+                Duration.ofSeconds(step.has("within") ? step.get("within").getAsLong() : 0);
         long end = System.nanoTime() + patience.toNanos();
         var outcomes = attempt(step);
         for (var mismatch = check(step, outcomes); mismatch != null; mismatch = check(step, outcomes)) {
@@ -150,15 +150,13 @@ final class ScenarioPlayer {
             }
         } else if (expected.isJsonArray()) {
             if (!actual.isJsonArray()
-                    || actual.getAsJsonArray().size() != expected.getAsJsonArray().size()) {
+                    || actual.getAsJsonArray().size()
+                            != expected.getAsJsonArray().size()) {
                 throw new AssertionError("%s: is %s, expected %d items"
                         .formatted(path, actual, expected.getAsJsonArray().size()));
             }
             for (int i = 0; i < expected.getAsJsonArray().size(); i++) {
-                match(
-                        expected.getAsJsonArray().get(i),
-                        actual.getAsJsonArray().get(i),
-                        path + "[" + i + "]");
+                match(expected.getAsJsonArray().get(i), actual.getAsJsonArray().get(i), path + "[" + i + "]");
             }
         } else if (expected.isJsonObject()) {
             if (!actual.isJsonObject()) {
