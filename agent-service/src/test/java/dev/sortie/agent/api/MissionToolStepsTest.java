@@ -12,14 +12,13 @@ import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.grpc.PeerChannel;
 import io.grpc.Metadata;
 import io.grpc.Server;
+import io.grpc.ServerBuilder;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
-import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
@@ -39,7 +38,7 @@ class MissionToolStepsTest {
 
     @BeforeEach
     void startMissionService() throws IOException {
-        mission = NettyServerBuilder.forAddress(new InetSocketAddress("127.0.0.1", 0))
+        mission = ServerBuilder.forPort(0)
                 .addService(new ToolStepServiceGrpc.ToolStepServiceImplBase() {
                     @Override
                     public void getToolStep(GetToolStepRequest request, StreamObserver<GetToolStepResponse> observer) {
