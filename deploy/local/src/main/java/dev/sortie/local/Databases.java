@@ -1,6 +1,7 @@
 package dev.sortie.local;
 
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -15,6 +16,8 @@ final class Databases implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Databases.class);
 
     static final List<String> SERVICES = List.of("mission", "agent", "knowledge");
+
+    private static final int LEAST_MAJOR_VERSION = 18;
 
     private final DatabaseUrl administrator;
     private final Map<String, ServiceDatabase> databases = new TreeMap<>();
@@ -40,6 +43,7 @@ final class Databases implements AutoCloseable {
             databases = new Databases(external, null);
         }
         try {
+            databases.checkVersion();
             var secrets = new Secrets(folder.secrets());
             for (var service : SERVICES) {
                 databases.databases.put(
@@ -79,6 +83,41 @@ final class Databases implements AutoCloseable {
     /** Where the server listens. */
     String address() {
         return administrator.host() + ":" + administrator.port();
+    }
+
+    private void checkVersion() {
+        var version = version();
+        if (Integer.parseInt(version.replaceFirst("\\D.*", "")) < LEAST_MAJOR_VERSION) {
+            throw new LocalException("The server at %s is PostgreSQL %s (expected: >= %d)."
+                    .formatted(address(), version, LEAST_MAJOR_VERSION));
+        }
+    }
+
+    /**
+     * What is worth knowing about an external server: its operator decides, but people should know.
+     *
+     * @return a sentence for each setting by which a commit may be lost
+     */
+    List<String> warnings() {
+        return warnings(administrator);
+    }
+
+    static List<String> warnings(DatabaseUrl server) {
+        var warnings = new ArrayList<String>();
+        try (var connection = server.connect();
+                var statement = connection.createStatement();
+                var rows = statement.executeQuery("""
+                        SELECT name, setting FROM pg_settings
+                        WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes') AND setting = 'off'
+                        """)) {
+            while (rows.next()) {
+                warnings.add("The server at %s has %s off: what Sortie acknowledges may be lost in a crash."
+                        .formatted(server.host() + ":" + server.port(), rows.getString(1)));
+            }
+        } catch (SQLException e) {
+            throw new LocalException("PostgreSQL does not answer: " + e.getMessage(), e);
+        }
+        return warnings;
     }
 
     /** The server's version, as it calls itself ("18.6"). */

@@ -15,7 +15,7 @@ final class Health implements AutoCloseable {
     static final String READY = "ready";
 
     private static final Duration ANSWER_PATIENCE = Duration.ofSeconds(3);
-    private static final Duration READY_PATIENCE = Duration.ofSeconds(60);
+    private static final Duration READY_PATIENCE = Duration.ofMinutes(2);
 
     private final HttpClient client =
             HttpClient.newBuilder().connectTimeout(ANSWER_PATIENCE).build();

@@ -71,6 +71,7 @@ final class UpCommand {
                 + ProcessHandle.current().pid() + ")");
         var progress = new Progress(out);
         var databases = stack.start(() -> progress.step("PostgreSQL", () -> Databases.open(folder, external, port)));
+        databases.warnings().forEach(warning -> out.println("  Warning: " + warning));
         var addresses = new TreeMap<String, String>();
         addresses.put(RunFile.POSTGRESQL, databases.address());
         RunFile.mine("up", RunFile.STARTING, addresses).write(folder);

@@ -60,6 +60,18 @@ class LocalPostgresTest {
     }
 
     @Test
+    void anotherServerThatDoesNotWaitForTheDiskIsWarnedOf() throws Exception {
+        query(url, "CREATE ROLE hasty LOGIN SUPERUSER PASSWORD 'hasty'", false);
+        query(url, "ALTER ROLE hasty SET synchronous_commit = off", false);
+
+        assertThat(Databases.warnings(url)).isEmpty();
+        assertThat(Databases.warnings(url.with("postgres", "hasty", "hasty")))
+                .singleElement()
+                .asString()
+                .contains(url.host() + ":" + url.port() + " has synchronous_commit off");
+    }
+
+    @Test
     void nobodyGetsInWithoutThePassword() {
         assertThatThrownBy(() -> url.with("postgres", "postgres", "").connect()).isInstanceOf(SQLException.class);
         assertThatThrownBy(() -> url.with("postgres", "postgres", "wrong").connect())
