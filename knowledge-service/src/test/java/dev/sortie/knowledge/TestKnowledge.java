@@ -67,10 +67,10 @@ public final class TestKnowledge implements AutoCloseable {
         return new TestKnowledge(database, indexFolder, new SettableClock());
     }
 
-    /** A folder that nobody cleans up but the operating system. */
+    /** A folder among what the build makes, and cleans up. */
     public static Path temporaryFolder() {
         try {
-            return Files.createTempDirectory("sortie-knowledge-test");
+            return Files.createTempDirectory(Files.createDirectories(Path.of("target")), "index");
         } catch (IOException failed) {
             throw new UncheckedIOException(failed);
         }

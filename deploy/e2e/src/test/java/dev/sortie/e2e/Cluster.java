@@ -22,7 +22,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -58,16 +57,23 @@ final class Cluster implements AutoCloseable {
         this.folder = folder;
     }
 
-    /** Starts all three and waits until they are ready. */
-    static Cluster start() {
+    /**
+     * Starts all three and waits until they are ready.
+     *
+     * @param folder an empty folder for logs and the search index
+     */
+    static Cluster start(Path folder) {
+        var cluster = new Cluster(folder);
         try {
-            var cluster = new Cluster(Files.createTempDirectory("sortie-e2e"));
             cluster.configure();
             SERVICES.forEach(cluster::launch);
             SERVICES.forEach(cluster::awaitReady);
             return cluster;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        } catch (RuntimeException | AssertionError e) {
+            cluster.close();
+            throw e;
         }
     }
 

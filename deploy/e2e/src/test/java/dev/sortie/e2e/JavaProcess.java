@@ -37,7 +37,10 @@ final class JavaProcess implements AutoCloseable {
         builder.environment().keySet().removeIf(name -> name.startsWith("SORTIE_"));
         builder.environment().putAll(environment);
         try {
-            return new JavaProcess(builder.start(), output);
+            var process = builder.start();
+            // Should the tests end before they close it.
+            Runtime.getRuntime().addShutdownHook(new Thread(process::destroyForcibly));
+            return new JavaProcess(process, output);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -49,8 +49,8 @@ class KillTest {
     private static Cluster cluster;
 
     @BeforeAll
-    static void start() {
-        cluster = Cluster.start();
+    static void start(@TempDir Path folder) {
+        cluster = Cluster.start(folder);
     }
 
     @Test

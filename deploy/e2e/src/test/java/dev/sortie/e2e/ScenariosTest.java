@@ -28,8 +28,8 @@ class ScenariosTest {
     private static Cluster cluster;
 
     @BeforeAll
-    static void start() {
-        cluster = Cluster.start();
+    static void start(@TempDir Path folder) {
+        cluster = Cluster.start(folder);
     }
 
     @TestFactory
