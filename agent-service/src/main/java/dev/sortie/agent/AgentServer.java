@@ -25,16 +25,18 @@ import dev.sortie.agent.store.WorkOrderStore;
 import dev.sortie.agent.store.WorkerStore;
 import dev.sortie.runtime.failure.FailureStatuses;
 import dev.sortie.runtime.grpc.PeerChannel;
+import dev.sortie.runtime.grpc.ServerSettings;
 import dev.sortie.runtime.identity.Authenticator;
 import dev.sortie.runtime.identity.RemoteIdentity;
 import dev.sortie.runtime.process.ServiceIdentity;
 import dev.sortie.runtime.process.ServiceRuntime;
+import dev.sortie.runtime.sql.DatabaseSettings;
 import dev.sortie.runtime.sql.Migrations;
 import io.grpc.BindableService;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
-import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadLocalRandom;
 
 /** agent-service, put together: what {@code main}, the launcher and the tests start. */
@@ -59,8 +61,10 @@ public final class AgentServer implements AutoCloseable {
         runtime.awaitDatabase();
         var database = runtime.database();
         var ids = runtime.ids();
-        var timers = runtime.own(Executors.newSingleThreadScheduledExecutor(
-                Thread.ofPlatform().daemon().name("work-timers").factory()));
+        var timers = new ScheduledThreadPoolExecutor(
+                1, Thread.ofPlatform().daemon().name("work-timers").factory());
+        timers.setExecuteExistingDelayedTasksAfterShutdownPolicy(false); // nobody waits any more by then
+        runtime.own(timers);
         this.signals = new WorkSignals(runtime.clock(), timers);
         var logSignals = new LogSignals();
         runtime.drain().onBegin(signals::wakeAll);
@@ -117,7 +121,7 @@ public final class AgentServer implements AutoCloseable {
      * @param clock the only clock of the service
      */
     public static AgentServer start(AgentConfig config, InstantSource clock) {
-        var runtime = ServiceRuntime.open(IDENTITY, config.server(), config.database(), clock);
+        var runtime = open(config.server(), config.database(), clock);
         try {
             var token = config.serviceToken();
             var mission = runtime.own(PeerChannel.open(config.missionAddress(), () -> token == null ? "" : token));
@@ -132,13 +136,28 @@ public final class AgentServer implements AutoCloseable {
     }
 
     /**
-     * The same on a runtime that is open, without mission-service.
+     * The same without mission-service.
      *
      * @param authenticator tells who calls
      * @param toolSteps tells which tool steps there are
      */
-    static AgentServer start(ServiceRuntime runtime, Authenticator authenticator, ToolSteps toolSteps) {
-        return new AgentServer(runtime, authenticator, toolSteps);
+    static AgentServer start(
+            ServerSettings server,
+            DatabaseSettings database,
+            InstantSource clock,
+            Authenticator authenticator,
+            ToolSteps toolSteps) {
+        var runtime = open(server, database, clock);
+        try {
+            return new AgentServer(runtime, authenticator, toolSteps);
+        } catch (RuntimeException failed) {
+            runtime.close();
+            throw failed;
+        }
+    }
+
+    private static ServiceRuntime open(ServerSettings server, DatabaseSettings database, InstantSource clock) {
+        return ServiceRuntime.open(IDENTITY, server, database, clock);
     }
 
     /** Where to reach it: {@code host:port}. */
