@@ -68,6 +68,7 @@ public final class ClaimStore {
             LEFT JOIN work_order_results r ON r.work_order_id = c.work_order_id
             ORDER BY c.position
             """;
+    // The rows are locked and PENDING. To ask for it again could have them looked for among all that are.
     private static final String CLAIM = """
             UPDATE work_order_states s
             SET status = 'CLAIMED', worker_id = $1::uuid, claimed_at = $2::timestamptz, updated_at = $2::timestamptz,
@@ -75,7 +76,7 @@ public final class ClaimStore {
                 lease_expires_at = c.lease_expires_at, attempt_ends_at = c.ends_at
             FROM unnest($3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[], $7::timestamptz[])
                 AS c (work_order_id, execution_id, claim_hash, lease_expires_at, ends_at)
-            WHERE s.work_order_id = c.work_order_id AND s.status = 'PENDING'
+            WHERE s.work_order_id = c.work_order_id
             """;
     private static final String BEGIN_EXECUTIONS = """
             INSERT INTO executions (execution_id, work_order_id, worker_id, status, attempt, claim_hash, started_at,
@@ -115,7 +116,7 @@ public final class ClaimStore {
             FOR NO KEY UPDATE OF s
             """;
     private static final String LOCK_HELD = HELD_CLAIM + """
-            WHERE s.work_order_id = $1::uuid AND s.status = 'CLAIMED'
+            WHERE s.work_order_id = $1::uuid AND s.lease_expires_at IS NOT NULL
             FOR NO KEY UPDATE OF s
             """;
     private static final String LOCK_HELD_BY = HELD_CLAIM + """
@@ -131,7 +132,7 @@ public final class ClaimStore {
             )
             """ + HELD_CLAIM + """
             JOIN run_out r ON r.work_order_id = s.work_order_id
-            WHERE s.status = 'CLAIMED' AND s.lease_expires_at <= $1::timestamptz
+            WHERE s.lease_expires_at <= $1::timestamptz
             ORDER BY s.work_order_id
             LIMIT $2::integer
             FOR NO KEY UPDATE OF s SKIP LOCKED
@@ -158,7 +159,7 @@ public final class ClaimStore {
                 completed_at = $9::timestamptz, updated_at = $9::timestamptz
             FROM unnest($1::uuid[], $2::text[], $3::boolean[], $4::integer[], $5::text[], $6::text[], $7::text[],
                 $8::text[]) AS e (execution_id, status, given_back, exit_code, stdout, stderr, metrics, error_message)
-            WHERE x.execution_id = e.execution_id AND x.status = 'RUNNING'
+            WHERE x.execution_id = e.execution_id
             """;
     private static final String END_ASSIGNMENTS = """
             UPDATE worker_assignments a
@@ -222,7 +223,7 @@ public final class ClaimStore {
                 version = s.version + 1
             FROM late l
             JOIN work_orders o ON o.work_order_id = l.work_order_id
-            WHERE s.work_order_id = l.work_order_id AND s.status = 'PENDING'
+            WHERE s.work_order_id = l.work_order_id
             RETURNING s.work_order_id, s.queue_name, o.tool_step_id, s.version
             """;
     // For queues that calls wait for: how many orders are claimable, and when the next one will be.
