@@ -27,7 +27,6 @@ import dev.sortie.agent.v1.WorkerServiceGrpc;
 import dev.sortie.runtime.grpc.ServerSettings;
 import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.identity.Role;
-import dev.sortie.runtime.process.ServiceRuntime;
 import dev.sortie.runtime.sql.DatabaseSettings;
 import dev.sortie.runtime.testing.FakeAuthenticator;
 import dev.sortie.runtime.testing.RunningServer;
@@ -56,6 +55,7 @@ public final class AgentFixture implements AutoCloseable {
 
     private final TestDatabase database;
     private final boolean ownsDatabase;
+    private final InstantSource clock;
     private final AgentServer server;
     private final RunningServer running;
     private final Set<UUID> toolSteps = ConcurrentHashMap.newKeySet();
@@ -72,18 +72,22 @@ public final class AgentFixture implements AutoCloseable {
     private AgentFixture(TestDatabase database, boolean ownsDatabase, InstantSource clock) {
         this.database = database;
         this.ownsDatabase = ownsDatabase;
-        var runtime = ServiceRuntime.open(
-                AgentServer.IDENTITY, ServerSettings.local(), DatabaseSettings.of(database.runtimeUrl()), clock);
+        this.clock = clock;
         var authenticator = new FakeAuthenticator();
         authenticator.know("mission-service", MISSION_SERVICE);
-        this.server = AgentServer.start(runtime, authenticator, toolSteps::contains);
+        this.server = AgentServer.start(
+                ServerSettings.local(),
+                DatabaseSettings.of(database.runtimeUrl()),
+                clock,
+                authenticator,
+                toolSteps::contains);
         try {
-            runtime.awaitReady(PATIENCE);
+            server.runtime().awaitReady(PATIENCE);
         } catch (Exception failed) {
-            runtime.close();
+            server.close();
             throw new AssertionError("agent-service did not start", failed);
         }
-        this.running = RunningServer.of(runtime);
+        this.running = RunningServer.of(server.runtime());
     }
 
     public static TestDatabase newDatabase() {
@@ -255,6 +259,39 @@ public final class AgentFixture implements AutoCloseable {
             return rows.getLong(1);
         } catch (SQLException failed) {
             throw new AssertionError(failed);
+        }
+    }
+
+    /** Ends the leases that have run out, and waits for those that the job in the background is ending. */
+    public void endLeases() {
+        until("leases that have run out are ended", () -> server.jobs().endLeases(), """
+                SELECT count(*) FROM work_order_states WHERE lease_expires_at <= '%s'
+                """);
+    }
+
+    /** The same of orders that nobody claimed in time. */
+    public void expireOrders() {
+        until("orders expire", () -> server.jobs().expireOrders(), """
+                SELECT count(*) FROM work_order_states WHERE status = 'PENDING' AND expires_at <= '%s'
+                """);
+    }
+
+    /** The same of workers that have not called. */
+    public void markSilentWorkers() {
+        until("silent workers are OFFLINE", () -> server.jobs().markSilentWorkers(), """
+                SELECT count(*) FROM workers
+                WHERE offline_at IS NULL AND last_heartbeat_at < timestamptz '%s' - interval '1 minute'
+                """);
+    }
+
+    private void until(String what, Runnable job, String left) {
+        try {
+            await(what, () -> {
+                job.run();
+                return number(left.formatted(clock.instant())) == 0;
+            });
+        } catch (InterruptedException interrupted) {
+            throw new AssertionError(interrupted);
         }
     }
 

@@ -209,7 +209,7 @@ class WorkOrderServiceTest {
         var claims = AGENT.work()
                 .claimWork(claim(worker, queue).setMaxOrders(2).build())
                 .getClaimsList();
-        AGENT.server().jobs().expireOrders();
+        AGENT.expireOrders();
 
         assertThat(claims)
                 .singleElement()

@@ -232,7 +232,7 @@ class WorkServiceTest {
 
         StatusAssert.fails(() -> AGENT.complete(first))
                 .with(Status.Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_CLAIM_STALE);
-        AGENT.server().jobs().endLeases();
+        AGENT.endLeases();
 
         var order = AGENT.get(first.getWorkOrder().getWorkOrderId());
         assertThat(order.getStatus()).isEqualTo(WorkOrderStatus.WORK_ORDER_STATUS_PENDING);
@@ -247,7 +247,7 @@ class WorkServiceTest {
         var second = AGENT.claimOne(AGENT.register(1), queue);
         assertThat(second.getAttempt()).isEqualTo(2);
         CLOCK.advance(Duration.ofSeconds(31));
-        AGENT.server().jobs().endLeases();
+        AGENT.endLeases();
 
         var dead = AGENT.get(order.getWorkOrderId());
         assertThat(dead.getStatus()).isEqualTo(WorkOrderStatus.WORK_ORDER_STATUS_FAILED);

@@ -87,11 +87,11 @@ class WorkerServiceTest {
     void takesAWorkerToBeGoneAfterAMinuteWithoutACallAndToBeBackWithTheNext() throws Exception {
         var id = AGENT.register(1);
         CLOCK.advance(Duration.ofSeconds(59));
-        AGENT.server().jobs().markSilentWorkers();
+        AGENT.markSilentWorkers();
         assertThat(AGENT.worker(id).getStatus()).isEqualTo(WorkerStatus.WORKER_STATUS_IDLE);
 
         CLOCK.advance(Duration.ofSeconds(2));
-        AGENT.server().jobs().markSilentWorkers();
+        AGENT.markSilentWorkers();
         var gone = AGENT.worker(id);
         assertThat(gone.getStatus()).isEqualTo(WorkerStatus.WORKER_STATUS_OFFLINE);
         assertThat(gone.getEtag()).isEqualTo("2");
@@ -102,7 +102,7 @@ class WorkerServiceTest {
         assertThat(Messages.instant(AGENT.worker(id).getLastHeartbeatTime())).isEqualTo(CLOCK.instant());
 
         CLOCK.advance(Duration.ofSeconds(61));
-        AGENT.server().jobs().markSilentWorkers();
+        AGENT.markSilentWorkers();
         var queue = "back-" + UUID.randomUUID();
         AGENT.enqueue(order(queue));
         AGENT.claimOne(id, queue);
