@@ -1,9 +1,8 @@
 package dev.sortie.local;
 
 import java.time.Duration;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.time.Instant;
+import java.util.concurrent.locks.LockSupport;
 
 /** {@code sortie down}: asks the running {@code up} to end, and waits until it has. */
 final class DownCommand {
@@ -59,18 +58,22 @@ final class DownCommand {
         return ExitCode.OK;
     }
 
+    /**
+     * Waits until the process has let go of the folder, which is the last thing it does. Its end alone would not do: the
+     * dead process counts as one until its parent takes note.
+     */
     private static void await(ProcessHandle process, Duration timeout, DataFolder folder) {
-        try {
-            process.onExit().get(timeout.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (TimeoutException e) {
-            throw new LocalException(
-                    "Process %d has not stopped within %d s. It may still be finishing long calls; see %s."
-                            .formatted(process.pid(), timeout.toSeconds(), folder.logs()));
-        } catch (ExecutionException e) {
-            throw new LocalException("Waiting for process " + process.pid() + " failed: " + e.getMessage(), e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new LocalException("Interrupted while waiting for process " + process.pid(), e);
+        var deadline = Instant.now().plus(timeout);
+        while (process.isAlive()
+                && RunFile.read(folder)
+                        .filter(run -> run.pid() == process.pid())
+                        .isPresent()) {
+            if (Instant.now().isAfter(deadline) || Thread.currentThread().isInterrupted()) {
+                throw new LocalException(
+                        "Process %d has not stopped within %d s. It may still be finishing long calls; see %s."
+                                .formatted(process.pid(), timeout.toSeconds(), folder.logs()));
+            }
+            LockSupport.parkNanos(Duration.ofMillis(50).toNanos());
         }
     }
 }

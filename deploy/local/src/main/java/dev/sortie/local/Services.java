@@ -74,8 +74,12 @@ record Services(
         return config;
     }
 
+    /** Netty's native transports have an exception of their own for it, which shares nothing but the system's words. */
     private static boolean isBindFailure(@Nullable Throwable failure) {
-        return failure != null && (failure instanceof BindException || isBindFailure(failure.getCause()));
+        return failure != null
+                && (failure instanceof BindException
+                        || String.valueOf(failure.getMessage()).contains("Address already in use")
+                        || isBindFailure(failure.getCause()));
     }
 
     /** The messages of a failure and its causes, since the first one alone often says too little. */

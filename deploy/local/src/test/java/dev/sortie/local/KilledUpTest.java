@@ -45,7 +45,7 @@ class KilledUpTest {
 
                 assertThat(LaunchedSortie.run(data, "", "down").exitCode()).isEqualTo(ExitCode.OK);
 
-                assertThat(second.process().isAlive()).isFalse();
+                second.awaitEnd();
                 assertThat(second.output()).endsWith("Stopped.");
                 assertThat(LocalPostgres.process(data)).isEmpty();
             }

@@ -21,6 +21,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -35,12 +36,13 @@ final class LaunchedSortie implements AutoCloseable {
 
     private final DataFolder data;
     private final Process process;
+    private final Thread reader;
     private final List<String> lines = new ArrayList<>();
 
     private LaunchedSortie(DataFolder data, Process process) {
         this.data = data;
         this.process = process;
-        Thread.ofVirtual().start(this::read);
+        this.reader = Thread.ofVirtual().start(this::read);
     }
 
     /** What a command did in this JVM. */
@@ -128,6 +130,8 @@ final class LaunchedSortie implements AutoCloseable {
 
     void awaitEnd() throws InterruptedException {
         assertThat(process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        // What it printed last may still be on its way.
+        assertThat(reader.join(Duration.ofSeconds(PATIENCE_SECONDS))).isTrue();
     }
 
     /** As kill -9. */
