@@ -2,6 +2,7 @@ package dev.sortie.mission;
 
 import dev.sortie.mission.api.AssetGrpcService;
 import dev.sortie.mission.api.AuthGrpcService;
+import dev.sortie.mission.api.DodItemGrpcService;
 import dev.sortie.mission.api.Findings;
 import dev.sortie.mission.api.HopGrpcService;
 import dev.sortie.mission.api.MissionGrpcService;
@@ -11,6 +12,7 @@ import dev.sortie.mission.api.UserGrpcService;
 import dev.sortie.mission.domain.AccessTokens;
 import dev.sortie.mission.domain.Assets;
 import dev.sortie.mission.domain.Bootstrap;
+import dev.sortie.mission.domain.DodItems;
 import dev.sortie.mission.domain.Hops;
 import dev.sortie.mission.domain.Identities;
 import dev.sortie.mission.domain.Logins;
@@ -27,6 +29,7 @@ import dev.sortie.mission.domain.UserTokens;
 import dev.sortie.mission.domain.Users;
 import dev.sortie.mission.store.ApiTokenStore;
 import dev.sortie.mission.store.AssetStore;
+import dev.sortie.mission.store.DodItemStore;
 import dev.sortie.mission.store.FeedCursorStore;
 import dev.sortie.mission.store.HopStore;
 import dev.sortie.mission.store.MissionStore;
@@ -96,7 +99,11 @@ public final class MissionServer implements AutoCloseable {
         var stepStore = new ToolStepStore();
         var tools = new Tools(new ToolStore(), stepStore::countOpenOfTool);
 
-        // Missions, hops, steps and assets: what is to be done.
+        // agent-service: orders go there through the outbox, their outcomes come back by its change log.
+        var agent = runtime.own(PeerChannel.open(config.agentAddress(), config::serviceToken));
+        var orders = new AgentClient(agent.channel());
+
+        // Missions, hops, steps, assets and definitions of done: what is to be done.
         var missionStore = new MissionStore();
         var hopStore = new HopStore();
         var assetStore = new AssetStore();
@@ -113,14 +120,13 @@ public final class MissionServer implements AutoCloseable {
                 () -> outboxFilled.get().run());
         var steps = new ToolSteps(stepStore, flow, stepFlow, ids);
         var runs = new StepRuns(stepFlow, flow);
-        var missions = new Missions(missionStore, hopStore, assetStore, flow, steps, runs, ids);
+        var dodItems = new DodItems(new DodItemStore(), missionStore, assetStore, orders, ids);
+        var missions = new Missions(missionStore, hopStore, assetStore, dodItems, flow, steps, runs, ids);
         var hops = new Hops(missionStore, hopStore, assetStore, flow, steps, runs, ids);
         var assets = new Assets(assetStore, missionStore, hopStore, ids);
         var findings = new Findings(database, steps);
 
-        // agent-service: orders go there through the outbox, their outcomes come back by its change log.
-        var agent = runtime.own(PeerChannel.open(config.agentAddress(), config::serviceToken));
-        var orders = new AgentClient(agent.channel());
+        // What becomes of orders.
         var outcomes = new StepOutcomes(stepStore, assetStore, tools, flow, stepFlow);
         var dispatcher = new OrderDispatcher(database, outboxStore, outcomes, orders, runtime.meters());
         var reconciler =
@@ -147,7 +153,8 @@ public final class MissionServer implements AutoCloseable {
                         new MissionGrpcService(database, replies, pages, missions, findings),
                         new HopGrpcService(replies, pages, hops, findings),
                         new ToolStepGrpcService(replies, pages, steps, findings),
-                        new AssetGrpcService(replies, pages, assets)));
+                        new AssetGrpcService(replies, pages, assets),
+                        new DodItemGrpcService(replies, pages, dodItems)));
     }
 
     /** Starts; returns once it listens. It is ready when its database is. */

@@ -8,6 +8,7 @@ import com.google.rpc.ErrorInfo;
 import dev.sortie.change.v1.ChangeServiceGrpc;
 import dev.sortie.mission.v1.AssetServiceGrpc;
 import dev.sortie.mission.v1.AuthServiceGrpc;
+import dev.sortie.mission.v1.DodItemServiceGrpc;
 import dev.sortie.mission.v1.HopServiceGrpc;
 import dev.sortie.mission.v1.MissionServiceGrpc;
 import dev.sortie.mission.v1.ToolServiceGrpc;
@@ -51,6 +52,7 @@ class AuthorizationTest {
             HopServiceGrpc.getServiceDescriptor(),
             ToolStepServiceGrpc.getServiceDescriptor(),
             AssetServiceGrpc.getServiceDescriptor(),
+            DodItemServiceGrpc.getServiceDescriptor(),
             ChangeServiceGrpc.getServiceDescriptor());
 
     private static final List<MethodDescriptor> METHODS = servedMethods();

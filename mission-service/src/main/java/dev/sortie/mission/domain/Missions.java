@@ -32,6 +32,7 @@ public final class Missions {
     private final MissionStore missions;
     private final HopStore hops;
     private final AssetStore assets;
+    private final DodItems dodItems;
     private final MissionFlow flow;
     private final HopSteps steps;
     private final Runs runs;
@@ -41,6 +42,7 @@ public final class Missions {
             MissionStore missions,
             HopStore hops,
             AssetStore assets,
+            DodItems dodItems,
             MissionFlow flow,
             HopSteps steps,
             Runs runs,
@@ -48,6 +50,7 @@ public final class Missions {
         this.missions = missions;
         this.hops = hops;
         this.assets = assets;
+        this.dodItems = dodItems;
         this.flow = flow;
         this.steps = steps;
         this.runs = runs;
@@ -263,6 +266,7 @@ public final class Missions {
         assets.deleteOfMission(tx, mission.id())
                 .forEach(asset ->
                         tx.change(Assets.describe(Change.deleted("asset", asset.id(), asset.version()), asset)));
+        dodItems.deleteOfMission(tx, mission.id());
         steps.deleteOfMission(tx, mission.id());
         hops.deleteOfMission(tx, mission.id())
                 .forEach(hop -> tx.change(MissionFlow.describe(Change.deleted("hop", hop.id(), hop.version()), hop)));

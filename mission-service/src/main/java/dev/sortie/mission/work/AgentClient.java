@@ -4,10 +4,14 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.ErrorInfo;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
+import dev.sortie.agent.v1.ExecutionServiceGrpc;
+import dev.sortie.agent.v1.ExecutionServiceGrpc.ExecutionServiceBlockingStub;
+import dev.sortie.agent.v1.GetExecutionRequest;
 import dev.sortie.agent.v1.GetWorkOrderRequest;
 import dev.sortie.agent.v1.WorkOrderServiceGrpc;
 import dev.sortie.agent.v1.WorkOrderServiceGrpc.WorkOrderServiceBlockingStub;
 import dev.sortie.agent.v1.WorkOrderStatus;
+import dev.sortie.mission.domain.Executions;
 import dev.sortie.mission.domain.WorkOrder;
 import dev.sortie.mission.domain.WorkOrderDraft;
 import dev.sortie.mission.domain.WorkOrders;
@@ -25,19 +29,21 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
-/** The work orders of agent-service, by its contract. */
-public final class AgentClient implements WorkOrders {
+/** The work orders and executions of agent-service, by its contract. */
+public final class AgentClient implements WorkOrders, Executions {
     private static final long DEADLINE_SECONDS = 5;
     private static final int MAX_REASON = 4_096;
     private static final String STATUS_PREFIX = "WORK_ORDER_STATUS_";
 
     private final WorkOrderServiceBlockingStub stub;
+    private final ExecutionServiceBlockingStub executions;
 
     /**
      * @param channel to agent-service, with this service's own token
      */
     public AgentClient(Channel channel) {
         this.stub = WorkOrderServiceGrpc.newBlockingStub(channel);
+        this.executions = ExecutionServiceGrpc.newBlockingStub(channel);
     }
 
     @Override
@@ -92,6 +98,24 @@ public final class AgentClient implements WorkOrders {
         } catch (StatusRuntimeException failed) {
             if (failed.getStatus().getCode() == Status.Code.NOT_FOUND) {
                 return Optional.empty();
+            }
+            throw translate(failed);
+        }
+    }
+
+    @Override
+    public boolean exists(UUID executionId) {
+        var request = GetExecutionRequest.newBuilder()
+                .setExecutionId(executionId.toString())
+                .build();
+        try {
+            return executions
+                    .withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS)
+                    .getExecution(request)
+                    .hasExecution();
+        } catch (StatusRuntimeException failed) {
+            if (failed.getStatus().getCode() == Status.Code.NOT_FOUND) {
+                return false;
             }
             throw translate(failed);
         }

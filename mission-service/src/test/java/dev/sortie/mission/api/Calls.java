@@ -8,8 +8,13 @@ import dev.sortie.mission.v1.AssetServiceGrpc;
 import dev.sortie.mission.v1.AssetServiceGrpc.AssetServiceBlockingStub;
 import dev.sortie.mission.v1.CompleteHopRequest;
 import dev.sortie.mission.v1.CreateAssetRequest;
+import dev.sortie.mission.v1.CreateDodItemRequest;
 import dev.sortie.mission.v1.CreateHopRequest;
 import dev.sortie.mission.v1.CreateMissionRequest;
+import dev.sortie.mission.v1.DodCategory;
+import dev.sortie.mission.v1.DodItem;
+import dev.sortie.mission.v1.DodItemServiceGrpc;
+import dev.sortie.mission.v1.DodItemServiceGrpc.DodItemServiceBlockingStub;
 import dev.sortie.mission.v1.GetAssetRequest;
 import dev.sortie.mission.v1.GetHopRequest;
 import dev.sortie.mission.v1.GetMissionRequest;
@@ -25,13 +30,18 @@ import io.grpc.Channel;
 import java.util.List;
 
 /** The calls of one caller that tests make again and again. */
-record Calls(MissionServiceBlockingStub missions, HopServiceBlockingStub hops, AssetServiceBlockingStub assets) {
+record Calls(
+        MissionServiceBlockingStub missions,
+        HopServiceBlockingStub hops,
+        AssetServiceBlockingStub assets,
+        DodItemServiceBlockingStub dodItems) {
 
     static Calls of(Channel channel) {
         return new Calls(
                 MissionServiceGrpc.newBlockingStub(channel),
                 HopServiceGrpc.newBlockingStub(channel),
-                AssetServiceGrpc.newBlockingStub(channel));
+                AssetServiceGrpc.newBlockingStub(channel),
+                DodItemServiceGrpc.newBlockingStub(channel));
     }
 
     Mission createMission(String name) {
@@ -100,6 +110,21 @@ record Calls(MissionServiceBlockingStub missions, HopServiceBlockingStub hops, A
     Asset asset(String assetId) {
         return assets.getAsset(GetAssetRequest.newBuilder().setAssetId(assetId).build())
                 .getAsset();
+    }
+
+    DodItem createDodItem(String missionId, String text) {
+        return dodItems.createDodItem(CreateDodItemRequest.newBuilder()
+                        .setDodItem(dodItem(missionId, text))
+                        .build())
+                .getDodItem();
+    }
+
+    /** An item with what it must have. */
+    static DodItem.Builder dodItem(String missionId, String text) {
+        return DodItem.newBuilder()
+                .setMissionId(missionId)
+                .setText(text)
+                .setCategory(DodCategory.DOD_CATEGORY_FUNCTIONAL);
     }
 
     /** An asset with what it must have. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sortie.mission.MissionFixture;
 import dev.sortie.mission.v1.AssetScopeType;
+import dev.sortie.mission.v1.CompleteDodItemRequest;
 import dev.sortie.mission.v1.DeleteMissionRequest;
 import dev.sortie.mission.v1.GetMissionRequest;
 import dev.sortie.mission.v1.ListAssetsRequest;
@@ -30,8 +31,8 @@ class MissionDeletionTest {
 
     private final Calls developer = Calls.of(MISSION.developer());
 
-    /** A mission at work, with an asset of its own and one of its hop. */
-    private record Whole(String mission, String hop, String asset, String hopAsset) {}
+    /** A mission at work, with an asset of its own, one of its hop, and an item of its definition of done. */
+    private record Whole(String mission, String hop, String asset, String hopAsset, String dodItem) {}
 
     @Test
     void hidesAMissionWithEverythingInItAndBringsItBack() {
@@ -154,7 +155,8 @@ class MissionDeletionTest {
                 developer
                         .createAsset(Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_HOP, hop)
                                 .build())
-                        .getAssetId());
+                        .getAssetId(),
+                developer.createDodItem(mission, "It works").getDodItemId());
     }
 
     private void assertIsNotThere(Whole whole) {
@@ -181,6 +183,15 @@ class MissionDeletionTest {
                                 .setScopeId(whole.hop)
                                 .build()))
                 .with(Code.NOT_FOUND, ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND);
+        StatusAssert.fails(() -> developer
+                        .dodItems()
+                        .completeDodItem(CompleteDodItemRequest.newBuilder()
+                                .setDodItemId(whole.dodItem)
+                                .build()))
+                .with(Code.NOT_FOUND, ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND)
+                .metadata("resource", "dod_item");
+        StatusAssert.fails(() -> developer.createDodItem(whole.mission, "late"))
+                .with(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND);
         StatusAssert.fails(() -> developer.createHop(whole.mission, "late"))
                 .with(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND);
         StatusAssert.fails(() -> developer.createAsset(Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_HOP, whole.hop)
@@ -190,7 +201,7 @@ class MissionDeletionTest {
 
     private void assertIsGone(Whole whole) throws SQLException {
         assertIsNotThere(whole);
-        for (var table : List.of("missions", "hops", "assets")) {
+        for (var table : List.of("missions", "hops", "assets", "dod_items")) {
             assertThat(strings("SELECT mission_id::text FROM " + table + " WHERE mission_id = '" + whole.mission + "'"))
                     .as(table)
                     .isEmpty();
@@ -200,7 +211,8 @@ class MissionDeletionTest {
                         "mission " + whole.mission,
                         "hop " + whole.hop,
                         "asset " + whole.asset,
-                        "asset " + whole.hopAsset);
+                        "asset " + whole.hopAsset,
+                        "dod_item " + whole.dodItem);
     }
 
     private Mission delete(String missionId, boolean force) {

@@ -10,13 +10,18 @@ import dev.sortie.mission.v1.AssetScopeType;
 import dev.sortie.mission.v1.AssetServiceGrpc;
 import dev.sortie.mission.v1.CancelHopRequest;
 import dev.sortie.mission.v1.CancelMissionRequest;
+import dev.sortie.mission.v1.CompleteDodItemRequest;
 import dev.sortie.mission.v1.CompleteHopRequest;
 import dev.sortie.mission.v1.CompleteMissionRequest;
 import dev.sortie.mission.v1.CreateAssetRequest;
+import dev.sortie.mission.v1.CreateDodItemRequest;
 import dev.sortie.mission.v1.CreateHopRequest;
 import dev.sortie.mission.v1.DeleteAssetRequest;
+import dev.sortie.mission.v1.DeleteDodItemRequest;
 import dev.sortie.mission.v1.DeleteHopRequest;
 import dev.sortie.mission.v1.DeleteMissionRequest;
+import dev.sortie.mission.v1.DodItem;
+import dev.sortie.mission.v1.DodItemServiceGrpc;
 import dev.sortie.mission.v1.FailHopRequest;
 import dev.sortie.mission.v1.FailMissionRequest;
 import dev.sortie.mission.v1.Hop;
@@ -24,6 +29,7 @@ import dev.sortie.mission.v1.HopServiceGrpc;
 import dev.sortie.mission.v1.Mission;
 import dev.sortie.mission.v1.MissionServiceGrpc;
 import dev.sortie.mission.v1.MoveHopRequest;
+import dev.sortie.mission.v1.ReopenDodItemRequest;
 import dev.sortie.mission.v1.ReturnMissionToWorkRequest;
 import dev.sortie.mission.v1.RunHopRequest;
 import dev.sortie.mission.v1.RunMissionRequest;
@@ -31,6 +37,7 @@ import dev.sortie.mission.v1.StartHopRequest;
 import dev.sortie.mission.v1.SubmitMissionForQaRequest;
 import dev.sortie.mission.v1.UndeleteMissionRequest;
 import dev.sortie.mission.v1.UpdateAssetRequest;
+import dev.sortie.mission.v1.UpdateDodItemRequest;
 import dev.sortie.mission.v1.UpdateHopRequest;
 import dev.sortie.mission.v1.UpdateMissionRequest;
 import dev.sortie.mission.v1.UserRole;
@@ -61,7 +68,8 @@ class OwnershipTest {
     private static final List<ServiceDescriptor> SERVICES = List.of(
             MissionServiceGrpc.getServiceDescriptor(),
             HopServiceGrpc.getServiceDescriptor(),
-            AssetServiceGrpc.getServiceDescriptor());
+            AssetServiceGrpc.getServiceDescriptor(),
+            DodItemServiceGrpc.getServiceDescriptor());
 
     private final Calls owner = Calls.of(MISSION.developer());
 
@@ -144,18 +152,24 @@ class OwnershipTest {
                 "CancelHop",
                 "CreateAsset",
                 "UpdateAsset",
-                "DeleteAsset")) {
+                "DeleteAsset",
+                "CreateDodItem",
+                "UpdateDodItem",
+                "DeleteDodItem",
+                "CompleteDodItem",
+                "ReopenDodItem")) {
             var mission = owner.createApprovedMission("Owned").getMissionId();
             var hop = owner.createHop(mission, "hop").getHopId();
             var asset = owner.createAsset(Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_HOP, hop)
                             .build())
                     .getAssetId();
-            requests.put(name, new Request(mission, request(name, mission, hop, asset)));
+            var item = owner.createDodItem(mission, "It works").getDodItemId();
+            requests.put(name, new Request(mission, request(name, mission, hop, asset, item)));
         }
         return requests;
     }
 
-    private static Message request(String name, String mission, String hop, String asset) {
+    private static Message request(String name, String mission, String hop, String asset, String item) {
         return switch (name) {
             case "UpdateMission" ->
                 UpdateMissionRequest.newBuilder()
@@ -207,6 +221,20 @@ class OwnershipTest {
                         .build();
             case "DeleteAsset" ->
                 DeleteAssetRequest.newBuilder().setAssetId(asset).build();
+            case "CreateDodItem" ->
+                CreateDodItemRequest.newBuilder()
+                        .setDodItem(Calls.dodItem(mission, "smuggled"))
+                        .build();
+            case "UpdateDodItem" ->
+                UpdateDodItemRequest.newBuilder()
+                        .setDodItem(DodItem.newBuilder().setDodItemId(item).setText("taken"))
+                        .build();
+            case "DeleteDodItem" ->
+                DeleteDodItemRequest.newBuilder().setDodItemId(item).build();
+            case "CompleteDodItem" ->
+                CompleteDodItemRequest.newBuilder().setDodItemId(item).build();
+            case "ReopenDodItem" ->
+                ReopenDodItemRequest.newBuilder().setDodItemId(item).build();
             default -> throw new IllegalArgumentException(name);
         };
     }

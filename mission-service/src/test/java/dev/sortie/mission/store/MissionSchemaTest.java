@@ -8,6 +8,7 @@ import dev.sortie.mission.MissionFixture;
 import dev.sortie.mission.domain.AssetRole;
 import dev.sortie.mission.domain.AssetScopeType;
 import dev.sortie.mission.domain.AssetStatus;
+import dev.sortie.mission.domain.DodCategory;
 import dev.sortie.mission.domain.HopStatus;
 import dev.sortie.mission.domain.MissionStatus;
 import dev.sortie.runtime.testing.TestDatabase;
@@ -37,6 +38,7 @@ class MissionSchemaTest {
         agree("assets_status_check", AssetStatus.class, dev.sortie.mission.v1.AssetStatus.getDescriptor());
         agree("assets_role_check", AssetRole.class, dev.sortie.mission.v1.AssetRole.getDescriptor());
         agree("assets_scope_type_check", AssetScopeType.class, dev.sortie.mission.v1.AssetScopeType.getDescriptor());
+        agree("dod_items_category_check", DodCategory.class, dev.sortie.mission.v1.DodCategory.getDescriptor());
     }
 
     @Test
@@ -92,6 +94,30 @@ class MissionSchemaTest {
         DATABASE.execute("DELETE FROM users WHERE user_id = '" + USER + "'");
         assertThat(count("SELECT count(*) FROM missions")).isZero();
         assertThat(count("SELECT count(*) FROM assets")).isZero();
+    }
+
+    @Test
+    void keepsItemsOfDefinitionsOfDoneWhole() throws SQLException {
+        arrange();
+        var completer = "01978c2e-0000-7000-8000-000000000004";
+        DATABASE.execute("""
+                INSERT INTO users (user_id, username, email, role, kind, registered_at, created_at, updated_at)
+                VALUES ('%s', 'bob', 'bob@example.com', 'DEVELOPER', 'HUMAN', now(), now(), now())
+                """.formatted(completer), """
+                INSERT INTO dod_items (dod_item_id, mission_id, text, category, created_at, updated_at)
+                VALUES ('01978c2e-0000-7000-8000-000000000040', '%s', 'It works', 'TESTS', now(), now())
+                """.formatted(MISSION));
+        refuses("dod_items_completed_at_check", "UPDATE dod_items SET completed = true");
+        refuses("dod_items_completed_by_check", "UPDATE dod_items SET completed_by = '" + completer + "'");
+        refuses("dod_items_evidence_check", "UPDATE dod_items SET evidence = '{}'");
+        refuses("dod_items_text_check", "UPDATE dod_items SET text = ''");
+        DATABASE.execute("UPDATE dod_items SET completed = true, completed_at = now(), completed_by = '" + completer
+                + "', evidence = '{}'");
+        DATABASE.execute("DELETE FROM users WHERE user_id = '" + completer + "'");
+        assertThat(count("SELECT count(*) FROM dod_items WHERE completed AND completed_by IS NULL"))
+                .isOne();
+        DATABASE.execute("DELETE FROM missions WHERE mission_id = '" + MISSION + "'");
+        assertThat(count("SELECT count(*) FROM dod_items")).isZero();
     }
 
     private static <E extends Enum<E>> void agree(String check, Class<E> type, EnumDescriptor contract)

@@ -8,6 +8,10 @@ import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.CancelWorkOrderResponse;
 import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
 import dev.sortie.agent.v1.EnqueueWorkOrdersResponse;
+import dev.sortie.agent.v1.Execution;
+import dev.sortie.agent.v1.ExecutionServiceGrpc.ExecutionServiceImplBase;
+import dev.sortie.agent.v1.GetExecutionRequest;
+import dev.sortie.agent.v1.GetExecutionResponse;
 import dev.sortie.agent.v1.GetWorkOrderRequest;
 import dev.sortie.agent.v1.GetWorkOrderResponse;
 import dev.sortie.agent.v1.WorkOrder;
@@ -29,9 +33,11 @@ import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -50,6 +56,7 @@ public final class FakeAgentService implements AutoCloseable {
     private String refusalReason = "";
     private int placements;
     private boolean silent;
+    private final Set<String> executions = new HashSet<>();
     private final List<StreamObserver<?>> unanswered = new ArrayList<>();
     private Server server;
     private int port;
@@ -69,6 +76,7 @@ public final class FakeAgentService implements AutoCloseable {
             server = Grpc.newServerBuilderForPort(port, InsecureServerCredentials.create())
                     .executor(Executors.newVirtualThreadPerTaskExecutor())
                     .addService(new Orders())
+                    .addService(new Attempts())
                     .addService(new Changes())
                     .build()
                     .start();
@@ -205,6 +213,29 @@ public final class FakeAgentService implements AutoCloseable {
                         .setDomain("agent.sortie.dev")
                         .build()))
                 .build());
+    }
+
+    /** Has an execution from now on. */
+    public synchronized String addExecution() {
+        var id = UUID.randomUUID().toString();
+        executions.add(id);
+        return id;
+    }
+
+    private final class Attempts extends ExecutionServiceImplBase {
+        @Override
+        public void getExecution(GetExecutionRequest request, StreamObserver<GetExecutionResponse> observer) {
+            synchronized (FakeAgentService.this) {
+                if (!executions.contains(request.getExecutionId())) {
+                    observer.onError(Status.NOT_FOUND.asRuntimeException());
+                    return;
+                }
+            }
+            observer.onNext(GetExecutionResponse.newBuilder()
+                    .setExecution(Execution.newBuilder().setExecutionId(request.getExecutionId()))
+                    .build());
+            observer.onCompleted();
+        }
     }
 
     private final class Orders extends WorkOrderServiceImplBase {
