@@ -120,7 +120,8 @@ public final class JwtAuthenticator implements Authenticator {
         try {
             known = keys.get(keyId);
             var now = clock.instant();
-            if (known == null && now.isAfter(lastFetch.plus(BETWEEN_FETCHES))) {
+            boolean setBack = now.isBefore(lastFetch);
+            if (known == null && (setBack || now.isAfter(lastFetch.plus(BETWEEN_FETCHES)))) {
                 keys = parse(jwks.get());
                 lastFetch = now;
                 known = keys.get(keyId);

@@ -32,6 +32,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -119,6 +120,79 @@ class IdentityTest {
         answer.set(Failure.unavailable(
                 dev.sortie.type.v1.ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE, Duration.ofSeconds(1), "down"));
         assertThatThrownBy(() -> caching.authenticate("t")).hasMessageContaining("UNAVAILABLE"); // not from before
+    }
+
+    @Test
+    void goesOnWithOldAnswersWhileOneAsksInVain() throws Exception {
+        var asked = new AtomicInteger();
+        var release = new CountDownLatch(1);
+        var caching = caching(token -> {
+            switch (asked.incrementAndGet()) {
+                case 1 -> {
+                    return principal(Instant.MAX);
+                }
+                case 3 -> awaitUninterrupted(release);
+                default -> {}
+            }
+            throw unreachable();
+        });
+        caching.authenticate("t");
+        clock.advance(Duration.ofSeconds(10));
+        for (int i = 0; i < 20; i++) {
+            assertThat(caching.authenticate("t").userId()).isEqualTo(USER);
+        }
+        assertThat(asked).hasValue(2);
+
+        clock.advance(Duration.ofSeconds(2));
+        var asking = Thread.startVirtualThread(() -> caching.authenticate("t"));
+        awaitWaiting(List.of(asking));
+        assertThat(caching.authenticate("t").userId()).isEqualTo(USER);
+        assertThat(asking.isAlive()).isTrue();
+        release.countDown();
+        asking.join();
+        assertThat(asked).hasValue(3);
+    }
+
+    @Test
+    void failsThoseWhoWaitedForAnAskThatFailedRatherThanAskForEach() throws Exception {
+        var asked = new AtomicInteger();
+        var refused = new AtomicInteger();
+        var release = new CountDownLatch(1);
+        var caching = caching(token -> {
+            asked.incrementAndGet();
+            awaitUninterrupted(release);
+            throw unreachable();
+        });
+        var threads = new ArrayList<Thread>();
+        for (int i = 0; i < 20; i++) {
+            threads.add(Thread.startVirtualThread(() -> {
+                try {
+                    caching.authenticate("t");
+                } catch (RuntimeException expected) {
+                    refused.incrementAndGet();
+                }
+            }));
+        }
+        awaitWaiting(threads);
+        release.countDown();
+        for (var thread : threads) {
+            thread.join();
+        }
+        assertThat(refused).hasValue(20);
+        assertThat(asked).hasValue(1);
+    }
+
+    @Test
+    void asksAgainWhenTheClockWasSetBack() {
+        var asked = new AtomicInteger();
+        var caching = caching(token -> {
+            asked.incrementAndGet();
+            return principal(Instant.MAX);
+        });
+        caching.authenticate("t");
+        clock.advance(Duration.ofHours(-1));
+        caching.authenticate("t");
+        assertThat(asked).hasValue(2);
     }
 
     @Test
@@ -274,6 +348,30 @@ class IdentityTest {
     }
 
     private final String revoked = ApiTokens.generate(new SecureRandom());
+
+    private static RuntimeException unreachable() {
+        return Failure.unavailable(
+                        dev.sortie.type.v1.ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
+                        Duration.ofSeconds(1),
+                        "down")
+                .exception();
+    }
+
+    private static void awaitUninterrupted(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException interrupted) {
+            throw new AssertionError(interrupted);
+        }
+    }
+
+    private static void awaitWaiting(List<Thread> threads) {
+        long until = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+        while (!threads.stream().allMatch(thread -> thread.getState() == Thread.State.WAITING)) {
+            assertThat(System.nanoTime()).isLessThan(until);
+            Thread.onSpinWait();
+        }
+    }
 
     private CachingAuthenticator caching(Authenticator delegate) {
         return new CachingAuthenticator(delegate, clock, Duration.ofSeconds(5), Duration.ofMinutes(5));
