@@ -9,6 +9,7 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import java.time.Duration;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /** Gives an ordinary call whose caller set no deadline one, so that nothing waits for ever. */
@@ -29,8 +30,20 @@ final class DeadlineInterceptor implements ServerInterceptor {
             return next.startCall(call, headers);
         }
         var context = Context.current().withDeadlineAfter(defaultDeadline.toNanos(), TimeUnit.NANOSECONDS, timer);
-        var listener = Contexts.interceptCall(context, call, headers, next);
-        return new Ending<>(listener, context);
+        try {
+            return new Ending<>(Contexts.interceptCall(context, call, headers, next), context);
+        } catch (Throwable refused) { // nobody will end what has not begun
+            context.cancel(null);
+            throw refused;
+        }
+    }
+
+    /** For deadlines: nearly all of them are taken back long before they are due, and are then forgotten. */
+    static ScheduledThreadPoolExecutor timer() {
+        var timer = new ScheduledThreadPoolExecutor(
+                1, Thread.ofPlatform().daemon().name("rpc-deadlines").factory());
+        timer.setRemoveOnCancelPolicy(true);
+        return timer;
     }
 
     private static final class Ending<Q>

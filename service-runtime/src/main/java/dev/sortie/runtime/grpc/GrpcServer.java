@@ -58,8 +58,7 @@ public final class GrpcServer implements AutoCloseable {
         this.drain = drain;
         this.executor = Executors.newThreadPerTaskExecutor(
                 Thread.ofVirtual().name("rpc").factory());
-        this.timer = Executors.newSingleThreadScheduledExecutor(
-                Thread.ofPlatform().daemon().name("rpc-deadlines").factory());
+        this.timer = DeadlineInterceptor.timer();
         this.health = new HealthStatusManager();
         this.limits = new LimitInterceptor(settings, meters);
         var definitions = services.stream().map(BindableService::bindService).toList();
