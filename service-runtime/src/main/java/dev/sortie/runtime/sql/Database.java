@@ -318,14 +318,16 @@ public final class Database implements AutoCloseable {
         }
 
         private void abandon(SqlConnection connection, Tx tx) {
-            if (tx.isWaiting()) {
-                PgConnection.cast(connection).cancelRequest();
-            }
-            connection
-                    .query("ROLLBACK")
-                    .execute()
-                    .recover(_ -> connection.query("ROLLBACK").execute()) // the cancellation may have hit the first
-                    .onComplete(_ -> connection.close());
+            // By a statement, whose answer says that the signal is out: whatever reaches the connection from then on is
+            // safe
+            // from it. A cancel request would still be on its way, and hit the statement of whoever is next.
+            Future<?> cancelled = tx.isWaiting()
+                    ? pipelined
+                            .preparedQuery("SELECT pg_cancel_backend($1::int)")
+                            .execute(Rows.parameters(
+                                    PgConnection.cast(connection).processId()))
+                    : Future.succeededFuture();
+            cancelled.transform(_ -> connection.query("ROLLBACK").execute()).onComplete(_ -> connection.close());
         }
     }
 }

@@ -292,6 +292,31 @@ class DatabaseTest {
     }
 
     @Test
+    void cancelsNobodyElsesStatementWhenItGivesUp() throws Exception {
+        var settings = new DatabaseSettings(
+                POSTGRES.runtimeUrl(),
+                1,
+                1,
+                10,
+                Duration.ofSeconds(30),
+                Duration.ofSeconds(10),
+                Duration.ofSeconds(30));
+        var nap = "SELECT pg_sleep(0.02)::text";
+        try (var single = Things.open(settings, CLOCK)) {
+            for (int i = 0; i < 40; i++) {
+                // Gives up at about the moment at which the statement ends by itself.
+                try (var context = Context.current().withDeadlineAfter(19 + i % 5, TimeUnit.MILLISECONDS, timer)) {
+                    context.run(() -> caught(() -> single.transaction(
+                            tx -> tx.find(nap, row -> row.getString(0)).orElseThrow())));
+                }
+                var next = single.transaction(
+                        tx -> tx.find(nap, row -> row.getString(0)).orElseThrow());
+                assertThat(next).isEmpty();
+            }
+        }
+    }
+
+    @Test
     void refusesAtOnceWhenTooManyWait() throws Exception {
         var settings = new DatabaseSettings(
                 POSTGRES.runtimeUrl(), 1, 1, 1, Duration.ofSeconds(30), Duration.ofSeconds(10), Duration.ofSeconds(30));
