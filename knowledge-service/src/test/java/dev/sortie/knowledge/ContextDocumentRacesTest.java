@@ -3,6 +3,7 @@ package dev.sortie.knowledge;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sortie.knowledge.domain.ContextDocuments;
+import dev.sortie.knowledge.domain.DocumentDraft;
 import dev.sortie.knowledge.store.ContextDocumentStore;
 import dev.sortie.knowledge.v1.ContextDocument;
 import dev.sortie.knowledge.v1.ContextDocumentVersion;
@@ -19,6 +20,8 @@ import dev.sortie.runtime.testing.TestDatabase;
 import dev.sortie.type.v1.ErrorReason;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -120,6 +123,39 @@ final class ContextDocumentRacesTest {
                                 .build()))
                 .with(Status.Code.ALREADY_EXISTS, ErrorReason.ERROR_REASON_REQUEST_ID_REUSED)
                 .metadata("request_id", request.getRequestId());
+    }
+
+    @Test
+    void aRevisionLeadsToItsWriteWhileLaterTransactionsAreUnderWay() throws Exception {
+        KNOWLEDGE.awaitIndex();
+        try (var underWay = DATABASE.connectAsOwner();
+                var ended = DATABASE.connectAsOwner()) {
+            underWay.setAutoCommit(false);
+            var written = KNOWLEDGE.runtime.database().transaction(tx -> {
+                var created = documents.create(
+                        tx,
+                        new DocumentDraft(
+                                "overtaken",
+                                dev.sortie.knowledge.domain.DocumentType.GUIDE,
+                                "okapi",
+                                "",
+                                List.of(),
+                                "{}"));
+                takeId(underWay);
+                takeId(ended);
+                return created;
+            });
+            assertThat(KNOWLEDGE.titles("okapi", written.revision().encode())).containsExactly("overtaken");
+            underWay.rollback();
+        }
+    }
+
+    private static void takeId(Connection connection) {
+        try (var statement = connection.createStatement()) {
+            statement.execute("SELECT pg_current_xact_id()");
+        } catch (SQLException failed) {
+            throw new AssertionError(failed);
+        }
     }
 
     @Test

@@ -155,8 +155,16 @@ public final class ContextDocumentStore {
             WHERE v.context_document_id = $1::uuid AND v.version_number = $2::int
             """.formatted(VERSION_WITHOUT_CONTENT.replace("'' AS content", "v.content"));
 
-    // The transaction's own id: whoever has read the change log beyond it has read what this transaction noted there.
-    private static final String REVISION = "SELECT epoch, pg_current_xact_id()::text AS xid FROM change_epoch";
+    // What a transaction notes in the change log stands at its own id or at that of the newest transaction that had
+    // ended,
+    // whichever is greater; asked after it was noted, or after the row of the document was locked, this is no less.
+    private static final String REVISION = """
+            SELECT epoch,
+                   greatest(
+                       pg_current_xact_id(),
+                       (pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1)::text::xid8)::text AS xid
+            FROM change_epoch
+            """;
 
     // Cut by the size of what it would return, so that a batch of the longest documents fits into memory as well. The
     // first one is returned whatever its size.
@@ -306,8 +314,9 @@ public final class ContextDocumentStore {
         return queries.find(FIND_VERSION, ContextDocumentStore::version, id, number);
     }
 
-    /** The place in the change log of everything that the transaction notes there. */
+    /** A place in the change log behind everything that the transaction has noted so far, and has seen. */
     public Cursor revision(Tx tx) {
+        tx.logChanges();
         return tx.find(
                         REVISION,
                         row -> new Cursor(

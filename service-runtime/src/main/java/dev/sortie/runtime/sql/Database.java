@@ -289,7 +289,7 @@ public final class Database implements AutoCloseable {
             try {
                 tx.begin(isolation.begin);
                 T result = work.apply(tx);
-                tx.flush();
+                tx.logChanges();
                 committing = true;
                 tx.commit();
                 committed = true;

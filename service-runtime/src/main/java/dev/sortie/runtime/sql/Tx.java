@@ -63,6 +63,7 @@ public final class Tx implements Queries {
     private final List<Runnable> afterCommit = new ArrayList<>();
     private final List<Future<?>> unawaited = new ArrayList<>();
     private @Nullable Throwable broken;
+    private boolean logged;
     private boolean waiting;
     private boolean open = true;
 
@@ -181,7 +182,11 @@ public final class Tx implements Queries {
         unawaited.add(connection.query(sql).execute());
     }
 
-    void flush() {
+    /**
+     * Writes the changes noted so far to the log now rather than with the commit, for a statement that has to come after
+     * them.
+     */
+    public void logChanges() {
         if (changes.isEmpty()) {
             return;
         }
@@ -204,6 +209,8 @@ public final class Tx implements Queries {
             }
         }
         send(LOG_CHANGES, types, ids, kinds, versions, attributes, principal.actor(), now);
+        changes.clear();
+        logged = true;
     }
 
     void commit() {
@@ -224,7 +231,7 @@ public final class Tx implements Queries {
     }
 
     boolean hasChanges() {
-        return !changes.isEmpty();
+        return logged;
     }
 
     /** True when the thread gave up while the database was at work. */
