@@ -11,6 +11,7 @@ import dev.sortie.agent.v1.ClaimedWork;
 import dev.sortie.agent.v1.CompleteWorkRequest;
 import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
 import dev.sortie.agent.v1.EnqueueWorkOrdersResponse;
+import dev.sortie.agent.v1.HeartbeatWorkRequest;
 import dev.sortie.agent.v1.WorkCompletion;
 import dev.sortie.agent.v1.WorkOrder;
 import dev.sortie.runtime.testing.SettableClock;
@@ -19,6 +20,7 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Queue;
@@ -90,6 +92,31 @@ class ClaimRaceTest {
 
         assertThat(accepted).hasValue(1);
         assertThat(AGENT.get(claimed.getWorkOrder().getWorkOrderId()).getEtag()).isEqualTo("3");
+    }
+
+    @Test
+    void heartbeatsInAnyOrderNeverStandInEachOthersWay() throws Exception {
+        AGENT.enqueueAll(AgentFixture.many(60, queue));
+        var worker = AGENT.register(60);
+        var claims = AGENT.work()
+                .claimWork(claim(worker, queue).setMaxOrders(60).build())
+                .getClaimsList();
+
+        atOnce(20, i -> {
+            var references =
+                    new ArrayList<>(claims.stream().map(AgentFixture::reference).toList());
+            Collections.shuffle(references, new Random(i));
+            for (int round = 0; round < 10; round++) {
+                var outcomes = AGENT.work()
+                        .heartbeatWork(HeartbeatWorkRequest.newBuilder()
+                                .setWorkerId(worker)
+                                .addAllClaims(references)
+                                .build())
+                        .getOutcomesList();
+                assertThat(outcomes).hasSize(references.size()).allMatch(o -> o.hasLeaseExpireTime());
+            }
+            return null;
+        });
     }
 
     @Test

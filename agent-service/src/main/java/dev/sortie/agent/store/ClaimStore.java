@@ -194,11 +194,19 @@ public final class ClaimStore {
             """;
 
     private static final String EXTEND = """
+            WITH current AS MATERIALIZED (
+                SELECT s.work_order_id
+                FROM work_order_states s
+                JOIN unnest($1::uuid[], $2::text[]) AS c (work_order_id, claim_hash)
+                  ON c.work_order_id = s.work_order_id AND decode(c.claim_hash, 'hex') = s.claim_hash
+                WHERE s.worker_id = $3::uuid AND s.lease_expires_at > $5::timestamptz
+                ORDER BY s.work_order_id
+                FOR NO KEY UPDATE OF s
+            )
             UPDATE work_order_states s
             SET lease_expires_at = least($4::timestamptz, s.attempt_ends_at)
-            FROM unnest($1::uuid[], $2::text[]) AS c (work_order_id, claim_hash)
-            WHERE s.work_order_id = c.work_order_id AND s.worker_id = $3::uuid
-              AND s.claim_hash = decode(c.claim_hash, 'hex') AND s.lease_expires_at > $5::timestamptz
+            FROM current c
+            WHERE s.work_order_id = c.work_order_id
             RETURNING s.work_order_id, s.claim_hash, s.lease_expires_at
             """;
     private static final String FIND_ENDED = """
