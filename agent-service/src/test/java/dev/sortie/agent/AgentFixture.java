@@ -44,6 +44,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 
 /** A whole agent-service over a database of its own, with what tests say to it most often. */
 public final class AgentFixture implements AutoCloseable {
@@ -59,6 +60,7 @@ public final class AgentFixture implements AutoCloseable {
     private final AgentServer server;
     private final RunningServer running;
     private final Set<UUID> toolSteps = ConcurrentHashMap.newKeySet();
+    private volatile Predicate<UUID> missionService = toolSteps::contains;
 
     public AgentFixture(InstantSource clock) {
         this(newDatabase(), true, clock);
@@ -80,7 +82,7 @@ public final class AgentFixture implements AutoCloseable {
                 DatabaseSettings.of(database.runtimeUrl()),
                 clock,
                 authenticator,
-                toolSteps::contains);
+                id -> missionService.test(id));
         try {
             server.runtime().awaitReady(PATIENCE);
         } catch (Exception failed) {
@@ -110,6 +112,11 @@ public final class AgentFixture implements AutoCloseable {
     /** From now on mission-service has this step. */
     public void toolStepExists(UUID id) {
         toolSteps.add(id);
+    }
+
+    /** From now on mission-service is this. */
+    public void missionServiceIs(Predicate<UUID> other) {
+        missionService = other;
     }
 
     public Channel channel() {

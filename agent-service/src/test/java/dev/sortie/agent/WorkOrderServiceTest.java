@@ -26,6 +26,10 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
@@ -165,6 +169,52 @@ class WorkOrderServiceTest {
         var placed = WorkOrderServiceGrpc.newBlockingStub(AGENT.channel("mission-service"))
                 .enqueueWorkOrders(request);
         assertThat(placed.getWorkOrders(1).getToolStepId()).isEqualTo(missing);
+    }
+
+    @Test
+    void holdsNoConnectionToTheDatabaseWhileMissionServiceIsAsked() throws Exception {
+        int callers = 20; // more than there are connections
+        var asked = new CountDownLatch(callers);
+        var answer = new CountDownLatch(1);
+        try (var agent = new AgentFixture(CLOCK);
+                var executor = Executors.newVirtualThreadPerTaskExecutor()) {
+            agent.missionServiceIs(id -> {
+                asked.countDown();
+                try {
+                    answer.await();
+                } catch (InterruptedException interrupted) {
+                    throw new AssertionError(interrupted);
+                }
+                return true;
+            });
+            var calls = new ArrayList<Future<WorkOrder>>();
+            for (int i = 0; i < callers; i++) {
+                calls.add(executor.submit(() -> agent.enqueue(
+                        order(queue).setToolStepId(UUID.randomUUID().toString()))));
+            }
+            boolean all = asked.await(10, TimeUnit.SECONDS);
+            answer.countDown();
+            for (var call : calls) {
+                assertThat(call.get().getWorkOrderId()).isNotEmpty();
+            }
+            assertThat(all).isTrue();
+        }
+    }
+
+    @Test
+    void answersARepeatedRequestWhoseToolStepIsGoneSince() {
+        var step = UUID.randomUUID();
+        var request = EnqueueWorkOrdersRequest.newBuilder()
+                .addWorkOrders(order(queue).setToolStepId(step.toString()))
+                .setRequestId(UUID.randomUUID().toString())
+                .build();
+        try (var agent = new AgentFixture(CLOCK)) {
+            agent.toolStepExists(step);
+            var first = agent.orders().enqueueWorkOrders(request);
+            agent.missionServiceIs(id -> false);
+            assertThat(agent.orders().enqueueWorkOrders(request))
+                    .isEqualTo(first.toBuilder().setReplayed(true).build());
+        }
     }
 
     @Test

@@ -13,6 +13,7 @@ import dev.sortie.agent.v1.GetWorkOrderResponse;
 import dev.sortie.agent.v1.ListWorkOrdersRequest;
 import dev.sortie.agent.v1.ListWorkOrdersResponse;
 import dev.sortie.agent.v1.WorkOrderServiceGrpc;
+import dev.sortie.runtime.grpc.CallContext;
 import dev.sortie.runtime.grpc.Replies;
 import dev.sortie.runtime.paging.Keyset;
 import dev.sortie.runtime.paging.PageTokens;
@@ -33,11 +34,16 @@ public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderSe
     @Override
     public void enqueueWorkOrders(
             EnqueueWorkOrdersRequest request, StreamObserver<EnqueueWorkOrdersResponse> observer) {
-        replies.write(request, observer, WorkOrderProtos::toDrafts, workOrders::enqueue, placed -> {
-            var response = EnqueueWorkOrdersResponse.newBuilder();
-            placed.forEach(order -> response.addWorkOrders(WorkOrderProtos.toMessage(order)));
-            return response.build();
-        });
+        replies.write(
+                request,
+                observer,
+                r -> workOrders.request(CallContext.principal(), WorkOrderProtos.toDrafts(r)),
+                workOrders::enqueue,
+                placed -> {
+                    var response = EnqueueWorkOrdersResponse.newBuilder();
+                    placed.forEach(order -> response.addWorkOrders(WorkOrderProtos.toMessage(order)));
+                    return response.build();
+                });
     }
 
     @Override

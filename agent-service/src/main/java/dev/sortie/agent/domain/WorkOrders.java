@@ -1,7 +1,9 @@
 package dev.sortie.agent.domain;
 
 import dev.sortie.agent.store.WorkOrderStore;
+import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.id.Ids;
+import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Tx;
 import java.time.Duration;
@@ -72,9 +74,33 @@ public final class WorkOrders {
     /** The order that has a dedupe key. */
     public record Twin(UUID id, String queueName, String dedupeKey, byte[] contentHash) {}
 
+    /**
+     * Orders that are to be placed, and what mission-service said to them.
+     *
+     * @param refusal why they cannot be placed; null when they can
+     */
+    public record Request(
+            List<WorkOrder.Draft> drafts, @Nullable FailureException refusal) {}
+
+    /**
+     * Asks mission-service what has to be asked: before there is a transaction, which must not wait for another service.
+     * A refusal is not told yet, for it does not concern a request that was answered before.
+     */
+    public Request request(Principal caller, List<WorkOrder.Draft> drafts) {
+        try {
+            checkToolSteps(caller, drafts);
+            return new Request(drafts, null);
+        } catch (FailureException refusal) {
+            return new Request(drafts, refusal);
+        }
+    }
+
     /** Places orders, all or none, in the order in which they are given. */
-    public List<WorkOrder> enqueue(Tx tx, List<WorkOrder.Draft> drafts) {
-        checkToolSteps(tx, drafts);
+    public List<WorkOrder> enqueue(Tx tx, Request request) {
+        if (request.refusal != null) {
+            throw request.refusal;
+        }
+        var drafts = request.drafts;
         var known = queues.ensure(
                 tx, drafts.stream().map(WorkOrder.Draft::queueName).collect(Collectors.toSet()));
         var newIds = idsInOrder(drafts.size());
@@ -169,9 +195,7 @@ public final class WorkOrders {
                 .orElseThrow(() -> AgentFailures.notFound("work_order", id));
     }
 
-    /** Asks before anything is written, so that no change of others waits for the answer. */
-    private void checkToolSteps(Tx tx, List<WorkOrder.Draft> drafts) {
-        var caller = tx.principal();
+    private void checkToolSteps(Principal caller, List<WorkOrder.Draft> drafts) {
         if (caller.isService() && caller.username().equals(MISSION_SERVICE)) {
             return;
         }
