@@ -141,7 +141,7 @@ public final class StepFlow {
                             content.getKey(),
                             content.getValue(),
                             step.fields().toolId())
-                    .orElseThrow(); // looked up under the lock of the mission
+                    .orElseThrow(); // held by the caller
             tx.change(Assets.describe(Change.updated("asset", filled.id(), filled.version()), filled));
         }
         var completed = steps.updateState(tx, step.id(), step.state().completed(result, order.id(), tx.now()));

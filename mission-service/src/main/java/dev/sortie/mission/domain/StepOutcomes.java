@@ -181,10 +181,11 @@ public final class StepOutcomes {
         return new Defeat(order, "its result cannot be taken over: " + why);
     }
 
+    /** One of the assets that is gone; null when none is, and none goes before the end of the transaction. */
     private @Nullable UUID missing(Tx tx, Set<UUID> wanted) {
         var missing = new TreeSet<>(wanted);
         if (!missing.isEmpty()) {
-            assets.findHeads(tx, wanted).forEach(asset -> missing.remove(asset.id()));
+            assets.lockAll(tx, wanted).forEach(missing::remove);
         }
         return missing.isEmpty() ? null : missing.first();
     }

@@ -47,6 +47,9 @@ public final class AssetStore {
                     FOR NO KEY UPDATE OF assets
                     """;
     private static final String FIND_HEADS = "SELECT " + HEAD + "FROM assets WHERE asset_id = ANY($1::uuid[])";
+    // In the order of the ids, so that two transactions never wait for each other.
+    private static final String LOCK_ALL =
+            "SELECT asset_id FROM assets WHERE asset_id = ANY($1::uuid[]) ORDER BY asset_id FOR NO KEY UPDATE";
     private static final String FIND_CONTENTS =
             "SELECT asset_id, content::text AS content FROM assets WHERE asset_id = ANY($1::uuid[]) AND status = 'READY'";
     private static final String LIST_OF_MISSION =
@@ -151,6 +154,11 @@ public final class AssetStore {
     /** An asset without its content, unless its mission is hidden; held until the end of the transaction. */
     public Optional<Asset> lock(Tx tx, UUID id) {
         return tx.find(LOCK, AssetStore::toHead, id);
+    }
+
+    /** Holds those of the assets that exist until the end of the transaction; tells which. */
+    public List<UUID> lockAll(Tx tx, Collection<UUID> ids) {
+        return tx.list(LOCK_ALL, row -> row.getUUID("asset_id"), (Object) ids.toArray(new UUID[0]));
     }
 
     /** Those of the assets that exist, without their content. */

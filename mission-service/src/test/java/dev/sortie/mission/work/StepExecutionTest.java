@@ -20,6 +20,8 @@ import dev.sortie.mission.v1.StartHopRequest;
 import dev.sortie.mission.v1.ToolStep;
 import dev.sortie.mission.v1.UndeleteMissionRequest;
 import io.grpc.Status;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -98,6 +100,35 @@ class StepExecutionTest {
             assertThat(asset.getAssetMetadata().getTokenCount()).isEqualTo(3);
         });
         assertThat(FIXTURE.now(numbers).getContent()).isEqualTo(value("[1, 2.5]"));
+    }
+
+    @Test
+    void failsWhenAnAssetGoesInTheMomentInWhichTheResultIsTakenOver() throws Exception {
+        var hop = FIXTURE.activeHop();
+        var report = FIXTURE.asset(hop);
+        var step = FIXTURE.create(FIXTURE.step(hop).setToolId(FIXTURE.tool()).putResultMapping("report", into(report)));
+        FIXTURE.execute(step);
+        FIXTURE.awaitOrder(step);
+        try (var deleting = FIXTURE.service().database().connectAsOwner();
+                var statement = deleting.createStatement()) {
+            deleting.setAutoCommit(false);
+            statement.execute("DELETE FROM assets WHERE asset_id = '" + report.getAssetId() + "'");
+            FIXTURE.complete(step, "{\"report\": 1}");
+            Eventually.see(() -> waiting(statement), count -> count > 0);
+            deleting.commit();
+        }
+        assertThat(FIXTURE.await(step, TOOL_STEP_STATUS_FAILED).getErrorMessage())
+                .contains(report.getAssetId(), "does not exist any more");
+    }
+
+    /** How many wait for a lock. */
+    private static int waiting(Statement statement) {
+        try (var rows = statement.executeQuery("SELECT count(*) FROM pg_locks WHERE NOT granted")) {
+            rows.next();
+            return rows.getInt(1);
+        } catch (SQLException failed) {
+            throw new AssertionError(failed);
+        }
     }
 
     @Test
