@@ -6,11 +6,13 @@ import com.google.protobuf.NullValue;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.Value;
+import com.google.protobuf.util.Timestamps;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.type.v1.ErrorReason;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +32,19 @@ public final class Messages {
 
     public static Instant instant(Timestamp time) {
         return Instant.ofEpochSecond(time.getSeconds(), time.getNanos());
+    }
+
+    /**
+     * A time that a caller gives, to the microsecond as the database keeps it.
+     *
+     * @param field its path in the request
+     * @throws dev.sortie.runtime.failure.FailureException INVALID_ARGUMENT for one that is not in the years 1 to 9999
+     */
+    public static Instant instant(Timestamp time, String field) {
+        if (!Timestamps.isValid(time)) {
+            throw invalid(field, "not a time (expected: 0001-01-01T00:00:00Z to 9999-12-31T23:59:59.999999999Z)");
+        }
+        return instant(time).truncatedTo(ChronoUnit.MICROS);
     }
 
     public static Duration duration(java.time.Duration duration) {
