@@ -231,6 +231,10 @@ class WorkOrderServiceTest {
         StatusAssert.fails(() -> AGENT.enqueue(order(queue).setPayload(struct("n", Double.NaN))))
                 .with(Status.Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
                 .field("work_orders[0].payload.n");
+        StatusAssert.fails(() -> AGENT.enqueue(order(queue)
+                        .setRunTime(com.google.protobuf.Timestamp.newBuilder().setSeconds(Long.MAX_VALUE / 100))))
+                .with(Status.Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
+                .field("work_orders[0].run_time");
         StatusAssert.fails(() -> AGENT.enqueueAll(List.of()))
                 .with(Status.Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
                 .field("work_orders");

@@ -12,7 +12,6 @@ import dev.sortie.agent.domain.LogLevel;
 import dev.sortie.agent.domain.LogLine;
 import dev.sortie.agent.domain.Logs;
 import dev.sortie.agent.v1.AppendLogsRequest;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import org.jspecify.annotations.Nullable;
 
@@ -66,7 +65,7 @@ final class ExecutionProtos {
                 level,
                 line.getMessage(),
                 line.hasMetadata() ? json(line.getMetadata(), field + ".metadata") : null,
-                line.hasLogTime() ? instant(line.getLogTime()).truncatedTo(ChronoUnit.MICROS) : null);
+                line.hasLogTime() ? instant(line.getLogTime(), field + ".log_time") : null);
     }
 
     static dev.sortie.agent.v1.LogLine toMessage(LogLine line) {

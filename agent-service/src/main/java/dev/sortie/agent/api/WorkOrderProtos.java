@@ -17,7 +17,6 @@ import dev.sortie.type.v1.ErrorReason;
 import java.io.IOException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -55,9 +54,8 @@ final class WorkOrderProtos {
                 QueueProtos.toPolicy(order.getRetryPolicy()),
                 order.hasTimeout() ? duration(order.getTimeout()) : null,
                 order.getDedupeKey(),
-                // As the database keeps it.
-                order.hasRunTime() ? instant(order.getRunTime()).truncatedTo(ChronoUnit.MICROS) : null,
-                order.hasExpireTime() ? instant(order.getExpireTime()).truncatedTo(ChronoUnit.MICROS) : null,
+                order.hasRunTime() ? instant(order.getRunTime(), field + ".run_time") : null,
+                order.hasExpireTime() ? instant(order.getExpireTime(), field + ".expire_time") : null,
                 contentHash(order));
     }
 
