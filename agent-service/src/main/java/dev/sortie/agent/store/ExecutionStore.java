@@ -29,21 +29,24 @@ public final class ExecutionStore {
             JOIN work_orders o ON o.work_order_id = x.work_order_id
             """;
     private static final String LIST = SUMMARY + """
-            WHERE ($1::uuid IS NULL OR x.execution_id < $1::uuid)
+            WHERE x.execution_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
             ORDER BY x.execution_id DESC LIMIT $2::integer
             """;
     private static final String LIST_BY_ORDER = SUMMARY + """
-            WHERE x.work_order_id = $3::uuid AND ($1::uuid IS NULL OR x.execution_id < $1::uuid)
+            WHERE x.work_order_id = $3::uuid
+              AND x.execution_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
               AND ($4::uuid IS NULL OR x.worker_id = $4::uuid) AND ($5::text IS NULL OR x.status = $5::text)
             ORDER BY x.execution_id DESC LIMIT $2::integer
             """;
     private static final String LIST_BY_WORKER = SUMMARY + """
-            WHERE x.worker_id = $3::uuid AND ($1::uuid IS NULL OR x.execution_id < $1::uuid)
+            WHERE x.worker_id = $3::uuid
+              AND x.execution_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
               AND ($4::text IS NULL OR x.status = $4::text)
             ORDER BY x.execution_id DESC LIMIT $2::integer
             """;
     private static final String LIST_BY_STATUS = SUMMARY + """
-            WHERE x.status = $3::text AND ($1::uuid IS NULL OR x.execution_id < $1::uuid)
+            WHERE x.status = $3::text
+              AND x.execution_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
             ORDER BY x.execution_id DESC LIMIT $2::integer
             """;
 

@@ -46,21 +46,26 @@ public final class WorkOrderStore {
             WHERE o.work_order_id = $1::uuid
             """;
     private static final String FIND_ALL = SUMMARY + " WHERE o.work_order_id = ANY ($1::uuid[])";
-    private static final String LIST = SUMMARY + """
-            WHERE ($1::uuid IS NULL OR o.work_order_id < $1::uuid)
+    // One bound for each table, whichever of them is read in this order, and none that depends on whether a parameter
+    // is
+    // there: a plan that is made once for all pages has to find the place of each by an index.
+    private static final String PAGE = SUMMARY + """
+            WHERE o.work_order_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+              AND s.work_order_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+            """;
+    private static final String LIST = PAGE + """
             ORDER BY o.work_order_id DESC LIMIT $2::integer
             """;
-    private static final String LIST_BY_STATUS = SUMMARY + """
-            WHERE s.status = $3::text AND ($1::uuid IS NULL OR s.work_order_id < $1::uuid)
-              AND ($4::text IS NULL OR o.queue_name = $4::text)
+    private static final String LIST_BY_STATUS = PAGE + """
+              AND s.status = $3::text AND ($4::text IS NULL OR s.queue_name = $4::text)
             ORDER BY s.work_order_id DESC LIMIT $2::integer
             """;
-    private static final String LIST_BY_QUEUE = SUMMARY + """
-            WHERE o.queue_name = $3::text AND ($1::uuid IS NULL OR o.work_order_id < $1::uuid)
+    private static final String LIST_BY_QUEUE = PAGE + """
+              AND o.queue_name = $3::text
             ORDER BY o.work_order_id DESC LIMIT $2::integer
             """;
-    private static final String LIST_BY_TOOL_STEP = SUMMARY + """
-            WHERE o.tool_step_id = $3::uuid AND ($1::uuid IS NULL OR o.work_order_id < $1::uuid)
+    private static final String LIST_BY_TOOL_STEP = PAGE + """
+              AND o.tool_step_id = $3::uuid
               AND ($4::text IS NULL OR s.status = $4::text) AND ($5::text IS NULL OR o.queue_name = $5::text)
             ORDER BY o.work_order_id DESC LIMIT $2::integer
             """;
