@@ -19,12 +19,14 @@ import dev.sortie.mission.domain.Logins;
 import dev.sortie.mission.domain.MissionFlow;
 import dev.sortie.mission.domain.MissionPurge;
 import dev.sortie.mission.domain.Missions;
+import dev.sortie.mission.domain.PasswordChanges;
 import dev.sortie.mission.domain.Passwords;
 import dev.sortie.mission.domain.StepFlow;
 import dev.sortie.mission.domain.StepOutcomes;
 import dev.sortie.mission.domain.StepRuns;
 import dev.sortie.mission.domain.ToolSteps;
 import dev.sortie.mission.domain.Tools;
+import dev.sortie.mission.domain.UserRemoval;
 import dev.sortie.mission.domain.UserTokens;
 import dev.sortie.mission.domain.Users;
 import dev.sortie.mission.store.ApiTokenStore;
@@ -147,7 +149,14 @@ public final class MissionServer implements AutoCloseable {
         runtime.serve(
                 identities.authenticator(),
                 List.<BindableService>of(
-                        new UserGrpcService(replies, pages, users, passwords),
+                        new UserGrpcService(
+                                database,
+                                replies,
+                                pages,
+                                users,
+                                new UserRemoval(userStore, tokenStore, missions),
+                                passwords,
+                                new PasswordChanges(userStore, passwords)),
                         new AuthGrpcService(replies, pages, logins, tokens, config.signingKeys()),
                         new ToolGrpcService(replies, pages, tools),
                         new MissionGrpcService(database, replies, pages, missions, findings),

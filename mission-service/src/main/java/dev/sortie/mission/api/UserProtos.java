@@ -1,21 +1,34 @@
 package dev.sortie.mission.api;
 
 import static dev.sortie.runtime.grpc.Messages.json;
+import static dev.sortie.runtime.grpc.Messages.nullableUuid;
 import static dev.sortie.runtime.grpc.Messages.struct;
 import static dev.sortie.runtime.grpc.Messages.timestamp;
+import static dev.sortie.runtime.grpc.Messages.uuid;
 
+import dev.sortie.mission.domain.PasswordChanges;
 import dev.sortie.mission.domain.User;
 import dev.sortie.mission.domain.UserDraft;
+import dev.sortie.mission.domain.UserRemoval;
+import dev.sortie.mission.domain.Users;
+import dev.sortie.mission.v1.ChangePasswordRequest;
+import dev.sortie.mission.v1.ChangePasswordResponse;
 import dev.sortie.mission.v1.CreateUserRequest;
 import dev.sortie.mission.v1.CreateUserResponse;
+import dev.sortie.mission.v1.DeleteUserRequest;
+import dev.sortie.mission.v1.DeleteUserResponse;
 import dev.sortie.mission.v1.GetUserResponse;
 import dev.sortie.mission.v1.ListUsersResponse;
+import dev.sortie.mission.v1.UpdateUserRequest;
+import dev.sortie.mission.v1.UpdateUserResponse;
 import dev.sortie.mission.v1.UserKind;
 import dev.sortie.mission.v1.UserRole;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.identity.Role;
+import dev.sortie.runtime.paging.FieldMasks;
 import dev.sortie.runtime.paging.Page;
 import dev.sortie.type.v1.ErrorReason;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Between users and their messages. */
@@ -43,6 +56,37 @@ final class UserProtos {
                 dev.sortie.mission.domain.UserKind.HUMAN,
                 json(user.getSettings(), "user.settings"),
                 passwordHash);
+    }
+
+    static Users.Edit toEdit(UpdateUserRequest request) {
+        var user = request.getUser();
+        var paths = FieldMasks.resolve(request.getUpdateMask(), user);
+        var settings = json(user.getSettings(), "user.settings");
+        return new Users.Edit(
+                ResourceIds.required(user.getUserId(), "user.user_id"),
+                user.getEtag(),
+                paths.contains("role") || paths.contains("active"),
+                present -> edited(present, paths, user, settings));
+    }
+
+    private static User.Fields edited(
+            User.Fields present, Set<String> paths, dev.sortie.mission.v1.User user, String settings) {
+        var role = toRole(user.getRole());
+        return new User.Fields(
+                paths.contains("email") ? user.getEmail() : present.email(),
+                paths.contains("full_name") ? user.getFullName() : present.fullName(),
+                paths.contains("settings") ? settings : present.settings(),
+                paths.contains("role") && role != null ? role : present.role(),
+                paths.contains("active") ? user.getActive() : present.active());
+    }
+
+    static UserRemoval.Deletion toDeletion(DeleteUserRequest request) {
+        return new UserRemoval.Deletion(uuid(request.getUserId()), request.getEtag());
+    }
+
+    static PasswordChanges.Request toPasswordChange(ChangePasswordRequest request) {
+        return new PasswordChanges.Request(
+                nullableUuid(request.getUserId()), request.getOldPassword(), request.getNewPassword());
     }
 
     /** Null for no role in particular. */
@@ -90,6 +134,18 @@ final class UserProtos {
 
     static CreateUserResponse toCreateResponse(User user) {
         return CreateUserResponse.newBuilder().setUser(toMessage(user)).build();
+    }
+
+    static UpdateUserResponse toUpdateResponse(User user) {
+        return UpdateUserResponse.newBuilder().setUser(toMessage(user)).build();
+    }
+
+    static DeleteUserResponse toDeleteResponse(User user) {
+        return DeleteUserResponse.newBuilder().setUser(toMessage(user)).build();
+    }
+
+    static ChangePasswordResponse toChangePasswordResponse(User user) {
+        return ChangePasswordResponse.newBuilder().setUser(toMessage(user)).build();
     }
 
     static GetUserResponse toGetResponse(User user) {

@@ -226,6 +226,11 @@ public final class Missions {
                 : mission;
     }
 
+    /** Purges all missions of a user, hidden or not. For callers who are sure of their right to do it. */
+    void purgeOfUser(Tx tx, UUID userId) {
+        missions.lockOfUser(tx, userId).forEach(mission -> purge(tx, mission));
+    }
+
     /** Purges one mission that was hidden long enough ago; false when there is none. */
     boolean purgeExpired(Tx tx) {
         var expired = missions.lockExpired(tx);

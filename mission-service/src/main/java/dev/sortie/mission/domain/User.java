@@ -29,4 +29,36 @@ public record User(
         @Nullable Instant lastLoginTime,
         Instant createTime,
         Instant updateTime,
-        long version) {}
+        long version) {
+
+    /** The values that an update can set. */
+    public record Fields(String email, String fullName, String settings, Role role, boolean active) {}
+
+    public Fields fields() {
+        return new Fields(email, fullName, settings, role, active);
+    }
+
+    /** Whether this is a person who may administer now. */
+    boolean administers() {
+        return active && role == Role.ADMIN && kind == UserKind.HUMAN;
+    }
+
+    /** The same user with other values. */
+    User with(Fields fields) {
+        return new User(
+                userId,
+                username,
+                fields.email(),
+                fields.fullName(),
+                fields.role(),
+                kind,
+                fields.active(),
+                verified,
+                fields.settings(),
+                registerTime,
+                lastLoginTime,
+                createTime,
+                updateTime,
+                version);
+    }
+}

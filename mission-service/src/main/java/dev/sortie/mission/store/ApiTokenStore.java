@@ -49,6 +49,7 @@ public final class ApiTokenStore {
             WHERE api_token_id = $1::uuid
             RETURNING
             """ + COLUMNS;
+    private static final String DELETE_OF_USER = "DELETE FROM api_tokens WHERE user_id = $1::uuid RETURNING " + COLUMNS;
     private static final String FIND_HOLDER = """
             SELECT t.api_token_id, t.expires_at, t.last_used_at, u.user_id, u.username, u.role, u.kind
             FROM api_tokens t JOIN users u ON u.user_id = t.user_id
@@ -110,6 +111,11 @@ public final class ApiTokenStore {
 
     public ApiToken revoke(Tx tx, UUID apiTokenId) {
         return tx.find(REVOKE, ApiTokenStore::toApiToken, apiTokenId, tx.now()).orElseThrow();
+    }
+
+    /** Deletes all tokens of a user; returns them as they were. */
+    public List<ApiToken> deleteOfUser(Tx tx, UUID userId) {
+        return tx.list(DELETE_OF_USER, ApiTokenStore::toApiToken, userId);
     }
 
     /** Empty when no token that works now has the hash, or its user is deactivated. */

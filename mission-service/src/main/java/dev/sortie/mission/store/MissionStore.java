@@ -41,6 +41,8 @@ public final class MissionStore {
                     FROM missions WHERE purge_at <= $1::timestamptz
                     ORDER BY purge_at LIMIT 1 FOR UPDATE SKIP LOCKED
                     """;
+    private static final String LOCK_OF_USER =
+            "SELECT " + COLUMNS + "FROM missions WHERE user_id = $1::uuid ORDER BY mission_id FOR UPDATE";
     private static final String UPDATE_FIELDS = """
             UPDATE missions
             SET name = $2::text, description = $3::text, goal = $4::text, success_criteria = $5::text::jsonb,
@@ -117,6 +119,11 @@ public final class MissionStore {
     /** A mission that is to be deleted, hidden or not. */
     public Optional<Mission> lockForDelete(Tx tx, UUID id) {
         return tx.find(LOCK_FOR_DELETE, MissionStore::toMission, id);
+    }
+
+    /** All missions of a user that are to be deleted, hidden or not. */
+    public List<Mission> lockOfUser(Tx tx, UUID userId) {
+        return tx.list(LOCK_OF_USER, MissionStore::toMission, userId);
     }
 
     /** A hidden mission whose time is over and that nobody else is purging. */

@@ -34,6 +34,18 @@ public final class UserStore {
     private static final String FIND = "SELECT " + COLUMNS + "FROM users WHERE user_id = $1::uuid";
     private static final String FIND_BY_USERNAME_FOR_UPDATE =
             "SELECT " + COLUMNS + "FROM users WHERE username = $1::text FOR NO KEY UPDATE";
+    private static final String LOCK = FIND + " FOR NO KEY UPDATE";
+    // Nobody adds a row that refers to the user before the transaction ends.
+    private static final String LOCK_FOR_DELETE = FIND + " FOR UPDATE";
+    // In the order of the ids, so that two transactions never wait for each other.
+    private static final String LOCK_ADMINISTRATORS = """
+            SELECT user_id FROM users WHERE role = 'ADMIN' AND kind = 'HUMAN' AND is_active
+            ORDER BY user_id FOR NO KEY UPDATE
+            """;
+    private static final String LOCK_CREDENTIALS =
+            "SELECT password_hash, " + COLUMNS + "FROM users WHERE user_id = $1::uuid FOR NO KEY UPDATE";
+    private static final String FIND_CREDENTIALS_OF =
+            "SELECT password_hash, " + COLUMNS + "FROM users WHERE user_id = $1::uuid";
     private static final String FIND_CREDENTIALS =
             "SELECT password_hash, " + COLUMNS + "FROM users WHERE username = $1::text";
     private static final String LIST =
@@ -46,15 +58,35 @@ public final class UserStore {
             RETURNING
             """ + COLUMNS;
 
+    private static final String UPDATE = """
+            UPDATE users
+            SET email = $2::text, is_verified = is_verified AND lower(email) = lower($2::text), full_name = $3::text,
+                settings = $4::text::jsonb, role = $5::text, is_active = $6::boolean,
+                updated_at = $7::timestamptz, version = version + 1
+            WHERE user_id = $1::uuid
+            RETURNING
+            """ + COLUMNS;
+    private static final String SET_PASSWORD = """
+            UPDATE users SET password_hash = $2::text, updated_at = $3::timestamptz, version = version + 1
+            WHERE user_id = $1::uuid
+            RETURNING
+            """ + COLUMNS;
+    private static final String DELETE = "DELETE FROM users WHERE user_id = $1::uuid";
+
     /** What a login is checked against. */
-    public record Credentials(User user, @Nullable String passwordHash) {}
+    public record Credentials(User user, @Nullable String passwordHash) {
+        @Override
+        public String toString() {
+            return "Credentials[" + user.userId() + "]"; // no hash in a log
+        }
+    }
 
     public User insert(Tx tx, UUID userId, UserDraft draft) {
         try {
             return tx.find(INSERT_NEW, UserStore::toUser, parameters(tx, userId, draft))
                     .orElseThrow();
         } catch (ConstraintViolation broken) {
-            throw taken(broken, draft);
+            throw taken(broken, draft.username());
         }
     }
 
@@ -63,7 +95,7 @@ public final class UserStore {
         try {
             return tx.find(INSERT_UNLESS_THERE, UserStore::toUser, parameters(tx, userId, draft));
         } catch (ConstraintViolation broken) {
-            throw taken(broken, draft);
+            throw taken(broken, draft.username());
         }
     }
 
@@ -76,9 +108,65 @@ public final class UserStore {
         return tx.find(FIND_BY_USERNAME_FOR_UPDATE, UserStore::toUser, username);
     }
 
+    /** Nobody else changes the user before the transaction ends. */
+    public Optional<User> lock(Tx tx, UUID userId) {
+        return tx.find(LOCK, UserStore::toUser, userId);
+    }
+
+    /** The same, and nobody gives the user anything to own. */
+    public Optional<User> lockForDelete(Tx tx, UUID userId) {
+        return tx.find(LOCK_FOR_DELETE, UserStore::toUser, userId);
+    }
+
+    /**
+     * The people who may administer now. Until the end of the transaction none of them ceases to by another one. Taken
+     * before the lock of any single user.
+     */
+    public List<UUID> lockAdministrators(Tx tx) {
+        return tx.list(LOCK_ADMINISTRATORS, row -> row.getUUID("user_id"));
+    }
+
     public Optional<Credentials> findCredentials(Queries queries, String username) {
-        return queries.find(
-                FIND_CREDENTIALS, row -> new Credentials(toUser(row), row.getString("password_hash")), username);
+        return queries.find(FIND_CREDENTIALS, UserStore::toCredentials, username);
+    }
+
+    public Optional<Credentials> findCredentials(Queries queries, UUID userId) {
+        return queries.find(FIND_CREDENTIALS_OF, UserStore::toCredentials, userId);
+    }
+
+    /** Nobody else changes the user before the transaction ends. */
+    public Optional<Credentials> lockCredentials(Tx tx, UUID userId) {
+        return tx.find(LOCK_CREDENTIALS, UserStore::toCredentials, userId);
+    }
+
+    /** Writes what an update sets. The user is locked. Another address is not verified. */
+    public User update(Tx tx, User user) {
+        try {
+            return tx.find(
+                            UPDATE,
+                            UserStore::toUser,
+                            user.userId(),
+                            user.email(),
+                            user.fullName(),
+                            user.settings(),
+                            user.role(),
+                            user.active(),
+                            tx.now())
+                    .orElseThrow();
+        } catch (ConstraintViolation broken) {
+            throw taken(broken, user.username());
+        }
+    }
+
+    /** Writes a password's hash. The user is locked. */
+    public User setPassword(Tx tx, UUID userId, String passwordHash) {
+        return tx.find(SET_PASSWORD, UserStore::toUser, userId, passwordHash, tx.now())
+                .orElseThrow();
+    }
+
+    /** Deletes a user for good; what still refers to them goes with them. */
+    public void delete(Tx tx, UUID userId) {
+        tx.send(DELETE, userId);
     }
 
     public List<User> list(Queries queries, @Nullable Role role, String after, int limit) {
@@ -106,20 +194,24 @@ public final class UserStore {
         };
     }
 
-    private static RuntimeException taken(ConstraintViolation broken, UserDraft draft) {
+    private static RuntimeException taken(ConstraintViolation broken, String username) {
         return switch (broken.constraint()) {
             case "users_username_key" ->
                 Failure.alreadyExists(
                                 ErrorReason.ERROR_REASON_USERNAME_TAKEN,
                                 "another user is called %s; choose another username",
-                                draft.username())
-                        .with("username", draft.username())
+                                username)
+                        .with("username", username)
                         .exception();
             case "users_email_key" ->
                 Failure.alreadyExists(ErrorReason.ERROR_REASON_EMAIL_TAKEN, "another user has this e-mail address")
                         .exception();
             default -> broken;
         };
+    }
+
+    private static Credentials toCredentials(Row row) {
+        return new Credentials(toUser(row), row.getString("password_hash"));
     }
 
     private static User toUser(Row row) {

@@ -1,0 +1,54 @@
+package dev.sortie.mission.domain;
+
+import dev.sortie.mission.store.ApiTokenStore;
+import dev.sortie.mission.store.UserStore;
+import dev.sortie.runtime.sql.Change;
+import dev.sortie.runtime.sql.Tx;
+import java.util.Map;
+import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Deletes users, with what is theirs. */
+public final class UserRemoval {
+    private static final Logger LOG = LoggerFactory.getLogger(UserRemoval.class);
+
+    private final UserStore store;
+    private final ApiTokenStore tokens;
+    private final Missions missions;
+
+    public UserRemoval(UserStore store, ApiTokenStore tokens, Missions missions) {
+        this.store = store;
+        this.tokens = tokens;
+        this.missions = missions;
+    }
+
+    /**
+     * A user who shall go.
+     *
+     * @param etag the version that they must still have; empty means any
+     */
+    public record Deletion(UUID id, String etag) {}
+
+    /** Deletes a user, their missions with everything in these, and their tokens. Returns the user as they were. */
+    public User delete(Tx tx, Deletion deletion) {
+        var id = deletion.id();
+        // Missions are locked before users, as by everybody else.
+        missions.purgeOfUser(tx, id);
+        var administrators = store.lockAdministrators(tx);
+        var user = store.lockForDelete(tx, id).orElseThrow(() -> Refusals.notFound("user", id));
+        Refusals.checkEtag("user", id, deletion.etag(), user.version());
+        Users.checkRemaining(administrators, user);
+        // Those that came between the two locks. None comes after the second one.
+        missions.purgeOfUser(tx, id);
+        // Rather than by the database's cascade: each of them is somebody's to know of.
+        tokens.deleteOfUser(tx, id)
+                .forEach(token -> tx.change(Change.deleted("api_token", token.apiTokenId(), token.version())
+                        .with("user_id", id)));
+        store.delete(tx, id);
+        tx.change(Change.deleted("user", id, user.version()).with("role", user.role()));
+        tx.audit("DeleteUser", "user", id, Map.of("username", user.username()));
+        tx.afterCommit(() -> LOG.atInfo().addKeyValue("user_id", id).log("user is deleted"));
+        return user;
+    }
+}
