@@ -41,7 +41,8 @@ public final class Logins {
     public Login login(Queries queries, Attempt attempt) {
         var credentials = store.findCredentials(queries, attempt.username());
         var hash = credentials.map(Credentials::passwordHash).orElse(null);
-        if (!passwords.verify(attempt.password(), hash)) {
+        var check = passwords.check(attempt.password(), hash);
+        if (!check.fits()) {
             credentials.ifPresent(
                     of -> LOG.info("a login as {} was refused", of.user().userId()));
             throw refused();
@@ -49,6 +50,9 @@ public final class Logins {
         // Deactivated, also in the very moment, is refused by this statement.
         var user = store.noteLogin(queries, credentials.orElseThrow().user().userId())
                 .orElseThrow(Logins::refused);
+        if (hash != null && check.newHash() != null) {
+            store.replaceHash(queries, user.userId(), hash, check.newHash());
+        }
         return new Login(user, accessTokens.issue(user, queries.now()));
     }
 

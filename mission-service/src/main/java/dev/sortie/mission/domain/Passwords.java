@@ -18,12 +18,16 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import org.bouncycastle.crypto.generators.Argon2BytesGenerator;
+import org.bouncycastle.crypto.generators.OpenBSDBCrypt;
 import org.bouncycastle.crypto.params.Argon2Parameters;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Password hashes: argon2id with 19 MiB, 2 passes and 1 lane, in argon2's own notation. Each costs memory and tens of
  * milliseconds of a processor on purpose, so only a few are made at once, a few more wait, and the rest is refused.
+ *
+ * <p>Hashes of other costs, and the bcrypt hashes of older systems, are checked too; {@link #check} replaces them. Until
+ * then a wrong password takes as long as the old hash does.
  */
 public final class Passwords implements AutoCloseable {
     private static final int MEMORY_KIB = 19 * 1024;
@@ -34,6 +38,10 @@ public final class Passwords implements AutoCloseable {
     private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
     private static final Pattern NOTATION = Pattern.compile(
             "\\$argon2id\\$v=19\\$m=([0-9]{1,7}),t=([0-9]{1,3}),p=([0-9]{1,3})\\$([A-Za-z0-9+/]+)\\$([A-Za-z0-9+/]+)");
+    /** Costs above 2^16 would keep a processor for half a minute and more. */
+    private static final Pattern BCRYPT = Pattern.compile("\\$2[aby]\\$(?:0[4-9]|1[0-6])\\$[./A-Za-z0-9]{53}");
+
+    private static final String PREFIX = "$argon2id$v=19$m=%d,t=%d,p=%d$".formatted(MEMORY_KIB, PASSES, LANES);
     private static final Base64.Encoder BASE64 = Base64.getEncoder().withoutPadding();
 
     private final SecureRandom random;
@@ -63,10 +71,7 @@ public final class Passwords implements AutoCloseable {
      * @throws dev.sortie.runtime.failure.FailureException RESOURCE_EXHAUSTED when too many are being made
      */
     public String hash(String password) {
-        return await(() -> {
-            var salt = randomBytes(SALT_BYTES);
-            return notation(salt, argon2(password, salt, MEMORY_KIB, PASSES, LANES, HASH_BYTES));
-        });
+        return await(() -> make(password));
     }
 
     /**
@@ -77,6 +82,33 @@ public final class Passwords implements AutoCloseable {
      */
     public boolean verify(String password, @Nullable String hash) {
         return await(() -> matches(password, hash == null ? hashOfNobody : hash)) && hash != null;
+    }
+
+    /**
+     * What came of a check.
+     *
+     * @param newHash to keep in the place of the old one, which is not what {@link #hash} makes today; else null
+     */
+    public record Check(boolean fits, @Nullable String newHash) {
+        @Override
+        public String toString() {
+            return "Check[" + fits + "]"; // no hash in a log
+        }
+    }
+
+    /**
+     * As {@link #verify}, and makes a new hash of a password that fits an outdated one.
+     *
+     * @throws dev.sortie.runtime.failure.FailureException RESOURCE_EXHAUSTED when too many are being checked
+     */
+    public Check check(String password, @Nullable String hash) {
+        return await(() -> {
+            boolean fits = matches(password, hash == null ? hashOfNobody : hash);
+            if (!fits || hash == null) {
+                return new Check(false, null);
+            }
+            return new Check(true, hash.startsWith(PREFIX) ? null : make(password));
+        });
     }
 
     @Override
@@ -112,7 +144,16 @@ public final class Passwords implements AutoCloseable {
         }
     }
 
+    private String make(String password) {
+        var salt = randomBytes(SALT_BYTES);
+        return notation(salt, argon2(password, salt, MEMORY_KIB, PASSES, LANES, HASH_BYTES));
+    }
+
     private static boolean matches(String password, String hash) {
+        if (BCRYPT.matcher(hash).matches()) {
+            // As it was typed: whoever made the hash did not compose accents anew. Bytes after the 72nd never counted.
+            return OpenBSDBCrypt.checkPassword(hash, password.getBytes(StandardCharsets.UTF_8));
+        }
         var parts = NOTATION.matcher(hash);
         if (!parts.matches()) {
             throw new IllegalStateException("a stored password hash has an unknown form");
@@ -146,8 +187,7 @@ public final class Passwords implements AutoCloseable {
     }
 
     private static String notation(byte[] salt, byte[] hash) {
-        return "$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s"
-                .formatted(MEMORY_KIB, PASSES, LANES, BASE64.encodeToString(salt), BASE64.encodeToString(hash));
+        return PREFIX + BASE64.encodeToString(salt) + "$" + BASE64.encodeToString(hash);
     }
 
     private byte[] randomBytes(int count) {

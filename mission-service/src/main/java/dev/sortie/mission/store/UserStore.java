@@ -71,6 +71,9 @@ public final class UserStore {
             WHERE user_id = $1::uuid
             RETURNING
             """ + COLUMNS;
+    // The password stays the same, so the account does not change.
+    private static final String REPLACE_HASH =
+            "UPDATE users SET password_hash = $3::text WHERE user_id = $1::uuid AND password_hash = $2::text";
     private static final String DELETE = "DELETE FROM users WHERE user_id = $1::uuid";
 
     /** What a login is checked against. */
@@ -162,6 +165,11 @@ public final class UserStore {
     public User setPassword(Tx tx, UUID userId, String passwordHash) {
         return tx.find(SET_PASSWORD, UserStore::toUser, userId, passwordHash, tx.now())
                 .orElseThrow();
+    }
+
+    /** Writes another hash of the same password, unless the password has been changed meanwhile. */
+    public void replaceHash(Queries queries, UUID userId, String oldHash, String newHash) {
+        queries.update(REPLACE_HASH, userId, oldHash, newHash);
     }
 
     /** Deletes a user for good; what still refers to them goes with them. */

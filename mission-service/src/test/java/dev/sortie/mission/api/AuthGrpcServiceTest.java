@@ -66,6 +66,23 @@ class AuthGrpcServiceTest {
     }
 
     @Test
+    void takesTheBcryptHashOfAnOlderSystemAndReplacesIt() throws SQLException {
+        var person = MISSION.newPerson(UserRole.USER_ROLE_DEVELOPER);
+        MISSION.database()
+                .execute("UPDATE users SET password_hash ="
+                        + " '$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW' WHERE user_id = '"
+                        + person.id() + "'");
+        StatusAssert.fails(() -> login(person.user().getUsername(), PASSWORD))
+                .with(Status.Code.UNAUTHENTICATED, ErrorReason.ERROR_REASON_CREDENTIALS_WRONG);
+        assertThat(passwordHash(person)).startsWith("$2y$");
+        for (int i = 0; i < 2; i++) {
+            var login = login(person.user().getUsername(), "U*U");
+            assertThat(login.getUser().getEtag()).isEqualTo(person.user().getEtag());
+            assertThat(passwordHash(person)).startsWith("$argon2id$");
+        }
+    }
+
+    @Test
     void answersTheSameWhetherAUserExistsOrNot() throws SQLException {
         var person = MISSION.newPerson(UserRole.USER_ROLE_DEVELOPER, PASSWORD);
         var withoutPassword = MISSION.newPerson(UserRole.USER_ROLE_DEVELOPER);
@@ -301,6 +318,16 @@ class AuthGrpcServiceTest {
 
     private static AuthServiceBlockingStub as(Person person) {
         return AuthServiceGrpc.newBlockingStub(MISSION.with(person.token()));
+    }
+
+    private static String passwordHash(Person person) throws SQLException {
+        try (var connection = MISSION.database().connectAsOwner();
+                var statement = connection.createStatement();
+                var rows = statement.executeQuery(
+                        "SELECT password_hash FROM users WHERE user_id = '" + person.id() + "'")) {
+            rows.next();
+            return rows.getString(1);
+        }
     }
 
     private static void deactivate(Person person) {

@@ -63,6 +63,42 @@ class PasswordsTest {
         assertThat(passwords.verify("passwore", hash)).isFalse();
     }
 
+    /** Test vectors of the authors of bcrypt's implementations for OpenBSD and of crypt_blowfish. */
+    @Test
+    void verifiesTheBcryptHashesOfOlderSystems() {
+        for (var hash : List.of(
+                "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+                "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+                "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")) {
+            assertThat(passwords.verify("U*U", hash)).isTrue();
+            assertThat(passwords.verify("U*V", hash)).isFalse();
+        }
+    }
+
+    @Test
+    void replacesOutdatedHashesOfPasswordsThatFit() {
+        var current = passwords.hash("correct horse battery");
+        assertThat(passwords.check("correct horse battery", current)).isEqualTo(new Passwords.Check(true, null));
+        for (var outdated : List.of(
+                "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+                "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4")) {
+            var password = outdated.startsWith("$2") ? "U*U" : "password";
+            assertThat(passwords.check("another", outdated)).isEqualTo(new Passwords.Check(false, null));
+            var check = passwords.check(password, outdated);
+            assertThat(check.fits()).isTrue();
+            assertThat(check.newHash()).startsWith("$argon2id$v=19$m=19456,t=2,p=1$");
+            assertThat(passwords.verify(password, check.newHash())).isTrue();
+        }
+        assertThat(passwords.check("whatever it is", null)).isEqualTo(new Passwords.Check(false, null));
+    }
+
+    @Test
+    void refusesBcryptHashesThatWouldTakeForEver() {
+        assertThatThrownBy(() ->
+                        passwords.verify("U*U", "$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"))
+                .isInstanceOf(IllegalStateException.class);
+    }
+
     @Test
     void refusesWhatIsBeyondItsBoundAndAnswersTheRest() throws Exception {
         int callers = 60;
