@@ -21,6 +21,7 @@ import dev.sortie.mission.domain.MissionPurge;
 import dev.sortie.mission.domain.Missions;
 import dev.sortie.mission.domain.PasswordChanges;
 import dev.sortie.mission.domain.Passwords;
+import dev.sortie.mission.domain.RefreshTokens;
 import dev.sortie.mission.domain.StepFlow;
 import dev.sortie.mission.domain.StepOutcomes;
 import dev.sortie.mission.domain.StepRuns;
@@ -36,6 +37,7 @@ import dev.sortie.mission.store.FeedCursorStore;
 import dev.sortie.mission.store.HopStore;
 import dev.sortie.mission.store.MissionStore;
 import dev.sortie.mission.store.OutboxStore;
+import dev.sortie.mission.store.RefreshTokenStore;
 import dev.sortie.mission.store.ToolStepStore;
 import dev.sortie.mission.store.ToolStore;
 import dev.sortie.mission.store.UserStore;
@@ -74,8 +76,11 @@ public final class MissionServer implements AutoCloseable {
 
     private static final Duration MISSIONS_PURGED = Duration.ofMinutes(10);
 
+    private static final Duration REFRESH_TOKENS_PURGED = Duration.ofHours(1);
+
     private final ServiceRuntime runtime;
     private final MissionPurge missionPurge;
+    private final RefreshTokens refreshTokens;
 
     private MissionServer(ServiceRuntime runtime, MissionConfig config) {
         this.runtime = runtime;
@@ -87,10 +92,12 @@ public final class MissionServer implements AutoCloseable {
         // People: who calls, and with what.
         var userStore = new UserStore();
         var tokenStore = new ApiTokenStore();
-        var users = new Users(userStore, ids);
+        refreshTokens = new RefreshTokens(database, new RefreshTokenStore(), userStore, ids, random);
+        var users = new Users(userStore, refreshTokens, ids);
         var tokens = new UserTokens(tokenStore, users, ids, random);
         var passwords = runtime.own(new Passwords(config.loginsAtOnce(), config.loginsWaiting(), random));
-        var logins = new Logins(userStore, passwords, new AccessTokens(config.signingKeys(), ids));
+        var logins =
+                new Logins(database, userStore, passwords, new AccessTokens(config.signingKeys(), ids), refreshTokens);
         var identities = new Identities(database, tokenStore, config.signingKeys(), runtime.clock());
         runtime.own(identities::writeUses);
         var revoked = database.transaction(
@@ -138,6 +145,7 @@ public final class MissionServer implements AutoCloseable {
         // What goes on by itself.
         missionPurge = new MissionPurge(database, missions);
         runtime.every("mission-purge", MISSIONS_PURGED, missionPurge::runOnce);
+        runtime.every("refresh-token-purge", REFRESH_TOKENS_PURGED, refreshTokens::purge);
         runtime.every("token-uses", USES_WRITTEN, identities::writeUses);
         outboxFilled.set(runtime.every("outbox", OUTBOX_POLL, dispatcher::run)::wake);
         runtime.every("outbox-measure", OUTBOX_MEASURED, dispatcher::measure);
@@ -156,7 +164,7 @@ public final class MissionServer implements AutoCloseable {
                                 users,
                                 new UserRemoval(userStore, tokenStore, missions),
                                 passwords,
-                                new PasswordChanges(userStore, passwords)),
+                                new PasswordChanges(userStore, passwords, refreshTokens)),
                         new AuthGrpcService(replies, pages, logins, tokens, config.signingKeys()),
                         new ToolGrpcService(replies, pages, tools),
                         new MissionGrpcService(database, replies, pages, missions, findings),
@@ -199,6 +207,11 @@ public final class MissionServer implements AutoCloseable {
     /** What a test need not wait for. */
     MissionPurge missionPurge() {
         return missionPurge;
+    }
+
+    /** The same. */
+    RefreshTokens refreshTokens() {
+        return refreshTokens;
     }
 
     /** Drains, then stops. */

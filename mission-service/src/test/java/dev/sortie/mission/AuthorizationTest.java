@@ -65,7 +65,7 @@ class AuthorizationTest {
     }
 
     @Test
-    void refusesAnonymousCallsOfEveryRpcButLoginAndGetJwks() {
+    void refusesAnonymousCallsOfEveryRpcButLoginsAndGetJwks() {
         var open = new ArrayList<String>();
         for (var method : METHODS) {
             if (access(method) == Access.ACCESS_ANONYMOUS) {
@@ -81,7 +81,7 @@ class AuthorizationTest {
                         ErrorReason.ERROR_REASON_TOKEN_MISSING);
             }
         }
-        assertThat(open).containsExactlyInAnyOrder("Login", "GetJwks");
+        assertThat(open).containsExactlyInAnyOrder("Login", "RefreshToken", "GetJwks");
     }
 
     @Test

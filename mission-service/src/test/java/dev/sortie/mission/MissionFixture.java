@@ -202,6 +202,11 @@ public final class MissionFixture implements AutoCloseable {
         server.missionPurge().runOnce();
     }
 
+    /** Purges the refresh tokens whose time is over, as the server does by itself now and then. */
+    public void purgeRefreshTokens() {
+        server.refreshTokens().purge();
+    }
+
     /** Stops the server and drops the database. */
     @Override
     public void close() {

@@ -12,6 +12,8 @@ import dev.sortie.mission.v1.ListApiTokensRequest;
 import dev.sortie.mission.v1.ListApiTokensResponse;
 import dev.sortie.mission.v1.LoginRequest;
 import dev.sortie.mission.v1.LoginResponse;
+import dev.sortie.mission.v1.RefreshTokenRequest;
+import dev.sortie.mission.v1.RefreshTokenResponse;
 import dev.sortie.mission.v1.RevokeApiTokenRequest;
 import dev.sortie.mission.v1.RevokeApiTokenResponse;
 import dev.sortie.mission.v1.WhoAmIRequest;
@@ -37,10 +39,26 @@ public final class AuthGrpcService extends AuthServiceImplBase {
         this.keys = keys;
     }
 
-    /** Outside of a transaction: checking a password takes longer than one should. */
+    /** Not all in one transaction: checking a password takes longer than one should. */
     @Override
     public void login(LoginRequest request, StreamObserver<LoginResponse> observer) {
-        replies.read(request, observer, AuthProtos::toAttempt, logins::login, AuthProtos::toLoginResponse);
+        replies.call(
+                request,
+                observer,
+                AuthProtos::toAttempt,
+                (caller, attempt) -> logins.login(attempt),
+                AuthProtos::toLoginResponse);
+    }
+
+    /** In a transaction of its own: the end of a login is kept although the call is refused. */
+    @Override
+    public void refreshToken(RefreshTokenRequest request, StreamObserver<RefreshTokenResponse> observer) {
+        replies.call(
+                request,
+                observer,
+                RefreshTokenRequest::getRefreshToken,
+                (caller, token) -> logins.refresh(token),
+                AuthProtos::toRefreshResponse);
     }
 
     @Override

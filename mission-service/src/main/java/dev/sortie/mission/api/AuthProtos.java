@@ -17,6 +17,7 @@ import dev.sortie.mission.v1.Jwk;
 import dev.sortie.mission.v1.ListApiTokensResponse;
 import dev.sortie.mission.v1.LoginRequest;
 import dev.sortie.mission.v1.LoginResponse;
+import dev.sortie.mission.v1.RefreshTokenResponse;
 import dev.sortie.mission.v1.RevokeApiTokenResponse;
 import dev.sortie.mission.v1.UserKind;
 import dev.sortie.mission.v1.WhoAmIResponse;
@@ -37,6 +38,18 @@ final class AuthProtos {
                 .setUser(UserProtos.toMessage(login.user()))
                 .setAccessToken(login.accessToken().token())
                 .setExpireTime(timestamp(login.accessToken().expireTime()))
+                .setRefreshToken(login.refreshToken().token())
+                .setRefreshTokenExpireTime(timestamp(login.refreshToken().expireTime()))
+                .build();
+    }
+
+    static RefreshTokenResponse toRefreshResponse(Login login) {
+        return RefreshTokenResponse.newBuilder()
+                .setUser(UserProtos.toMessage(login.user()))
+                .setAccessToken(login.accessToken().token())
+                .setExpireTime(timestamp(login.accessToken().expireTime()))
+                .setRefreshToken(login.refreshToken().token())
+                .setRefreshTokenExpireTime(timestamp(login.refreshToken().expireTime()))
                 .build();
     }
 

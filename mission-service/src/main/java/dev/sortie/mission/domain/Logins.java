@@ -5,22 +5,35 @@ import dev.sortie.mission.store.UserStore;
 import dev.sortie.mission.store.UserStore.Credentials;
 import dev.sortie.mission.v1.ErrorReason;
 import dev.sortie.runtime.failure.Failure;
-import dev.sortie.runtime.sql.Queries;
+import dev.sortie.runtime.sql.Database;
+import dev.sortie.runtime.sql.Tx;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Passwords for access tokens. */
+/** Passwords for access tokens, and refresh tokens for further ones. */
 public final class Logins {
     private static final Logger LOG = LoggerFactory.getLogger(Logins.class);
 
+    private final Database database;
     private final UserStore store;
     private final Passwords passwords;
     private final AccessTokens accessTokens;
+    private final RefreshTokens refreshTokens;
 
-    public Logins(UserStore store, Passwords passwords, AccessTokens accessTokens) {
+    public Logins(
+            Database database,
+            UserStore store,
+            Passwords passwords,
+            AccessTokens accessTokens,
+            RefreshTokens refreshTokens) {
+        this.database = database;
         this.store = store;
         this.passwords = passwords;
         this.accessTokens = accessTokens;
+        this.refreshTokens = refreshTokens;
     }
 
     /** A username and a password. */
@@ -31,29 +44,51 @@ public final class Logins {
         }
     }
 
-    /** Who logged in, and with what they may call now. */
-    public record Login(User user, AccessToken accessToken) {}
+    /** Who logged in, with what they may call now, and with what they go on later. */
+    public record Login(User user, AccessToken accessToken, RefreshTokens.Issued refreshToken) {}
 
     /**
      * Checks a password and makes an access token. Whether the user is unknown, has no password, is deactivated or has
      * another password: one password is checked, and the answer is the same.
      */
-    public Login login(Queries queries, Attempt attempt) {
-        var credentials = store.findCredentials(queries, attempt.username());
+    public Login login(Attempt attempt) {
+        var credentials = store.findCredentials(database.queries(), attempt.username());
         var hash = credentials.map(Credentials::passwordHash).orElse(null);
+        // Before the transaction: it takes longer than one should.
         var check = passwords.check(attempt.password(), hash);
-        if (!check.fits()) {
+        if (!check.fits() || hash == null) {
             credentials.ifPresent(
                     of -> LOG.info("a login as {} was refused", of.user().userId()));
             throw refused();
         }
-        // Deactivated, also in the very moment, is refused by this statement.
-        var user = store.noteLogin(queries, credentials.orElseThrow().user().userId())
+        var userId = credentials.orElseThrow().user().userId();
+        return database.transaction(tx -> enter(tx, userId, hash, check.newHash()))
                 .orElseThrow(Logins::refused);
-        if (hash != null && check.newHash() != null) {
-            store.replaceHash(queries, user.userId(), hash, check.newHash());
-        }
-        return new Login(user, accessTokens.issue(user, queries.now()));
+    }
+
+    /** Exchanges a refresh token for the next one and an access token. */
+    public Login refresh(String refreshToken) {
+        return database.transaction(tx -> refreshTokens
+                        .exchange(tx, refreshToken)
+                        .map(exchanged -> new Login(
+                                exchanged.user(), accessTokens.issue(exchanged.user(), tx.now()), exchanged.next())))
+                .orElseThrow(() -> Failure.unauthenticated(
+                                ErrorReason.ERROR_REASON_REFRESH_TOKEN_INVALID,
+                                "the refresh token does not work (any more); log in again")
+                        .exception());
+    }
+
+    /** Empty when the user has been deactivated, or has got another password, also in the very moment. */
+    private Optional<Login> enter(Tx tx, UUID userId, String checkedHash, @Nullable String newHash) {
+        return store.lockCredentials(tx, userId)
+                .filter(present -> checkedHash.equals(present.passwordHash()))
+                .flatMap(_ -> store.noteLogin(tx, userId))
+                .map(user -> {
+                    if (newHash != null) {
+                        store.replaceHash(tx, userId, checkedHash, newHash);
+                    }
+                    return new Login(user, accessTokens.issue(user, tx.now()), refreshTokens.issue(tx, userId));
+                });
     }
 
     private static RuntimeException refused() {

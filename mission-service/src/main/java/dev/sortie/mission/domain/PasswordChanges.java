@@ -15,10 +15,12 @@ import org.jspecify.annotations.Nullable;
 public final class PasswordChanges {
     private final UserStore store;
     private final Passwords passwords;
+    private final RefreshTokens refreshTokens;
 
-    public PasswordChanges(UserStore store, Passwords passwords) {
+    public PasswordChanges(UserStore store, Passwords passwords, RefreshTokens refreshTokens) {
         this.store = store;
         this.passwords = passwords;
+        this.refreshTokens = refreshTokens;
     }
 
     /**
@@ -78,7 +80,7 @@ public final class PasswordChanges {
         return new Prepared(id, proof, proven ? passwords.hash(request.newPassword()) : null);
     }
 
-    /** Writes the new password. */
+    /** Writes the new password, and ends the logins that came of the old one. */
     public User change(Tx tx, Prepared prepared) {
         var id = prepared.userId();
         var present = store.lockCredentials(tx, id).orElseThrow(() -> Refusals.notFound("user", id));
@@ -93,6 +95,7 @@ public final class PasswordChanges {
                     .exception();
         }
         var changed = store.setPassword(tx, id, newHash);
+        refreshTokens.revokeAll(tx, id);
         Users.noteChange(tx, changed);
         tx.audit("ChangePassword", "user", id, Map.of());
         return changed;

@@ -22,10 +22,12 @@ import org.jspecify.annotations.Nullable;
 /** The accounts: who may call, and as what. */
 public final class Users {
     private final UserStore store;
+    private final RefreshTokens refreshTokens;
     private final Ids ids;
 
-    public Users(UserStore store, Ids ids) {
+    public Users(UserStore store, RefreshTokens refreshTokens, Ids ids) {
         this.store = store;
+        this.refreshTokens = refreshTokens;
         this.ids = ids;
     }
 
@@ -95,6 +97,9 @@ public final class Users {
             checkRemaining(administrators, user);
         }
         var updated = store.update(tx, edited);
+        if (!updated.active()) {
+            refreshTokens.revokeAll(tx, updated.userId());
+        }
         noteChange(tx, updated);
         tx.audit(
                 "UpdateUser",

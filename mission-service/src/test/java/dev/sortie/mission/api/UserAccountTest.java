@@ -216,7 +216,7 @@ class UserAccountTest {
                 .setRequestId(UUID.randomUUID().toString())
                 .build();
         assertThat(as(person).changePassword(request).getUser().getUserId()).isEqualTo(person.id());
-        // The old password is none any more, and the repeated call has its answer all the same.
+        // The old password is none any more, but the repeated call has its answer all the same.
         assertThat(as(person).changePassword(request).getReplayed()).isTrue();
 
         StatusAssert.fails(() -> login(person, PASSWORD))

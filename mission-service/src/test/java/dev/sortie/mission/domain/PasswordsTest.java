@@ -94,8 +94,8 @@ class PasswordsTest {
 
     @Test
     void refusesBcryptHashesThatWouldTakeForEver() {
-        assertThatThrownBy(() ->
-                        passwords.verify("U*U", "$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"))
+        assertThatThrownBy(
+                        () -> passwords.verify("U*U", "$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"))
                 .isInstanceOf(IllegalStateException.class);
     }
 
