@@ -75,7 +75,7 @@ public final class CachingAuthenticator implements Authenticator {
                 return principal;
             }
             var since = slot.unreachable;
-            if (since != null && since != before) {
+            if (since != null && !since.equals(before)) {
                 throw since.failure; // what was waited for has failed; asking once more for each who waited helps
                 // nobody
             }
