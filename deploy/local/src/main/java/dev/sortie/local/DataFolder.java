@@ -73,6 +73,7 @@ final class DataFolder {
             }
             Files.createDirectories(secrets(), PRIVATE_FOLDER);
             Files.createDirectories(logs(), PRIVATE_FOLDER);
+            Files.createDirectories(knowledge(), PRIVATE_FOLDER); // the index holds what documents say
         } catch (IOException e) {
             throw new LocalException(
                     "The data folder " + root + " cannot be made: " + describe(e) + ". Choose another with --data.", e);

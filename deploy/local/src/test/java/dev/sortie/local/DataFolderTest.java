@@ -34,6 +34,18 @@ class DataFolderTest {
     }
 
     @Test
+    void onlyItsOwnerReadsWhatItHoldsInAFolderThatSomebodyMadeForAll() throws Exception {
+        var root = temp.resolve("shared");
+        Files.createDirectory(root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+        var folder = new DataFolder(root);
+        folder.create();
+        for (var held : List.of(folder.secrets(), folder.logs(), folder.knowledge())) {
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(held)))
+                    .isEqualTo("rwx------");
+        }
+    }
+
+    @Test
     void aFolderWithSomethingElseInItIsRefusedAndLeftAlone() throws Exception {
         Files.writeString(temp.resolve("thesis.txt"), "years of work");
 
@@ -80,6 +92,7 @@ class DataFolderTest {
         Files.createDirectories(folder.postgresql().resolve("base/1"));
         Files.writeString(folder.postgresql().resolve("base/1/2"), "rows");
         var outside = Files.writeString(temp.resolve("outside"), "mine");
+        Files.delete(folder.knowledge());
         Files.createSymbolicLink(folder.knowledge(), temp);
         var notes = Files.writeString(folder.root().resolve("notes.txt"), "mine");
 
