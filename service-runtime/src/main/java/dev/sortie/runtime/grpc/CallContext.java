@@ -25,7 +25,7 @@ public final class CallContext {
     private static final HexFormat HEX = HexFormat.of();
 
     private final String correlationId;
-    private final MethodDescriptor<?, ?> method;
+    private volatile MethodDescriptor<?, ?> method;
     private volatile Principal principal = ANONYMOUS;
 
     CallContext(@Nullable String correlationId, MethodDescriptor<?, ?> method) {
@@ -64,6 +64,11 @@ public final class CallContext {
 
     void authenticated(Principal caller) {
         principal = caller;
+    }
+
+    /** From here on, messages are not bytes any more but of the method's types. */
+    void parsed(MethodDescriptor<?, ?> typed) {
+        method = typed;
     }
 
     private static String newCorrelationId() {

@@ -5,6 +5,7 @@ import dev.sortie.runtime.identity.Authenticator;
 import io.grpc.BindableService;
 import io.grpc.Server;
 import io.grpc.ServerInterceptor;
+import io.grpc.ServerInterceptors;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
@@ -61,7 +62,7 @@ public final class GrpcServer implements AutoCloseable {
         this.timer = DeadlineInterceptor.timer();
         this.health = new HealthStatusManager();
         this.limits = new LimitInterceptor(settings, meters);
-        var definitions = services.stream().map(BindableService::bindService).toList();
+        var definitions = services.stream().map(GrpcServer::bind).toList();
         this.names = definitions.stream()
                 .map(definition -> definition.getServiceDescriptor().getName())
                 .toList();
@@ -139,10 +140,20 @@ public final class GrpcServer implements AutoCloseable {
         chain.add(new AuthenticationInterceptor(authenticator, rules));
         // 6. Authorization: whether they may; nobody may what the contract does not allow.
         chain.add(new AuthorizationInterceptor(rules));
-        // 7. Validation: only of requests whose caller may make them, so that it tells strangers nothing.
-        chain.add(new ValidationInterceptor(new RequestRules()));
-        // 8. Idempotency is no interceptor: it belongs in the transaction of the change. See Replies.write.
+        // 7. Parsing: only of requests whose caller may make them, so that it tells strangers nothing. See bind.
+        chain.add(new ParsingInterceptor());
+        // 8. Validation is added in bind: it needs requests that are parsed.
+        // 9. Idempotency is no interceptor: it belongs in the transaction of the change. See Replies.write.
         return chain;
+    }
+
+    /**
+     * A service that gets its requests as bytes and parses them itself, inside of the interceptors. Left to gRPC, which
+     * parses them before any interceptor, a broken one would be answered UNKNOWN.
+     */
+    private static ServerServiceDefinition bind(BindableService service) {
+        return ServerInterceptors.useInputStreamMessages(
+                ServerInterceptors.intercept(service, new ValidationInterceptor(new RequestRules())));
     }
 
     /** The port it listens at. */

@@ -18,6 +18,10 @@ final class ValidationInterceptor implements ServerInterceptor {
     @Override
     public <Q, P> ServerCall.Listener<Q> interceptCall(
             ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
+        var current = CallContext.current();
+        if (current != null) {
+            current.parsed(call.getMethodDescriptor());
+        }
         return new SimpleForwardingServerCallListener<>(next.startCall(call, headers)) {
             @Override
             public void onMessage(Q message) {

@@ -2,6 +2,7 @@ package dev.sortie.runtime.grpc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
 import dev.sortie.change.v1.ChangeServiceGrpc;
 import dev.sortie.change.v1.WatchChangesRequest;
 import dev.sortie.mission.v1.CreateHopRequest;
@@ -32,7 +33,10 @@ import io.grpc.protobuf.ProtoUtils;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.ServerCalls;
+import java.io.ByteArrayInputStream;
+import java.io.InputStream;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -116,6 +120,49 @@ class GrpcServerTest {
                 .field("hop.sequence_order")
                 .field("hop.mission_id", "required")
                 .field("request_id");
+    }
+
+    @Test
+    void answersRequestsThatCannotBeParsed() {
+        for (var broken : List.of(
+                new byte[] {0x0a, 3, 0x1a, 1, (byte) 0xff}, // a name that is not UTF-8
+                new byte[] {0x0a, 50, 0x1a}, // cut off
+                nested(101))) {
+            StatusAssert.fails(() -> ClientCalls.blockingUnaryCall(
+                            SERVER.channel("developer"), createHopRaw(), CallOptions.DEFAULT, broken))
+                    .with(Status.Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_FIELD_INVALID)
+                    .field("request")
+                    .metadata("field_count", 1);
+        }
+        StatusAssert.fails(() -> ClientCalls.blockingUnaryCall(
+                        SERVER.channel("forged"), createHopRaw(), CallOptions.DEFAULT, new byte[] {0x0a, 50}))
+                .with(Status.Code.UNAUTHENTICATED, ErrorReason.ERROR_REASON_TOKEN_INVALID);
+    }
+
+    /** An unknown field of a hop, with this many groups in each other. */
+    private static byte[] nested(int levels) {
+        var hop = new byte[2 * levels];
+        Arrays.fill(hop, 0, levels, (byte) 0x7b); // field 15, a group begins
+        Arrays.fill(hop, levels, 2 * levels, (byte) 0x7c);
+        var request = CreateHopRequest.newBuilder().build().toByteString();
+        return request.concat(ByteString.copyFrom(hop)).toByteArray();
+    }
+
+    private static MethodDescriptor<byte[], Hop> createHopRaw() {
+        return HopServiceGrpc.getCreateHopMethod().toBuilder(
+                        new MethodDescriptor.Marshaller<byte[]>() {
+                            @Override
+                            public InputStream stream(byte[] value) {
+                                return new ByteArrayInputStream(value);
+                            }
+
+                            @Override
+                            public byte[] parse(InputStream stream) {
+                                throw new UnsupportedOperationException();
+                            }
+                        },
+                        ProtoUtils.marshaller(Hop.getDefaultInstance()))
+                .build();
     }
 
     @Test
