@@ -183,6 +183,15 @@ final class GitRepository {
         }
     }
 
+    /** Runs a git command that ends each entry of its output with U+0000, as {@code -z} asks for. */
+    void entries(LineVisitor visitor, String... arguments) {
+        for (var entry : new String(bytes(arguments), StandardCharsets.UTF_8).split("\0")) {
+            if (!entry.isEmpty()) {
+                visitor.visit(entry);
+            }
+        }
+    }
+
     /** Runs a git command that prints one line. */
     String line(String... arguments) {
         return new String(bytes(arguments), StandardCharsets.UTF_8).strip();
@@ -203,7 +212,7 @@ final class GitRepository {
     }
 
     private Process start(String... arguments) throws IOException {
-        var command = new ArrayList<String>(List.of("git", "-C", folder.toString(), "-c", "core.quotePath=false"));
+        var command = new ArrayList<String>(List.of("git", "-C", folder.toString(), "-c", "log.showSignature=false"));
         command.addAll(List.of(arguments));
         var builder = new ProcessBuilder(command);
         builder.environment().put("LC_ALL", "C");

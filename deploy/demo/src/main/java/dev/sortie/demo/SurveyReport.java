@@ -48,7 +48,7 @@ final class SurveyReport {
     private void languages(Struct languages) {
         heading("Lines by language");
         line(
-                "Lines are counted as `wc -l` does; %,d binary files are left out.",
+                "Lines are counted as `wc -l` does; %,d binary files are left out, and so are links and submodules.",
                 Values.number(languages, "binary_files"));
         table("| Language | Files | Lines | Share |", "| --- | ---: | ---: | ---: |");
         double total = Math.max(1, Values.number(languages, "total_lines"));
@@ -142,8 +142,9 @@ final class SurveyReport {
         line("%s", rule);
     }
 
-    /** As inline code that is also safe within a table. */
-    private static String code(String content) {
+    /** As inline code on one line that is also safe within a table. */
+    private static String code(String raw) {
+        var content = raw.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t");
         var fence = content.contains("`") ? "``" : "`";
         var padding = content.startsWith("`") || content.endsWith("`") ? " " : "";
         return fence + padding + content.replace("|", "\\|") + padding + fence;

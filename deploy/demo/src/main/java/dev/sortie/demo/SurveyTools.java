@@ -196,9 +196,9 @@ final class SurveyTools {
         files(parameters).forEach(file -> current.add(file.path()));
         var changes = new HashMap<String, long[]>();
         repository(parameters)
-                .lines(
-                        line -> {
-                            var parts = line.split("\t", 3);
+                .entries( // else git would quote the names that hold quotes, tabs or line ends
+                        entry -> {
+                            var parts = entry.split("\t", 3);
                             if (parts.length < 3 || !current.contains(parts[2])) {
                                 return;
                             }
@@ -210,6 +210,7 @@ final class SurveyTools {
                             }
                         },
                         "log",
+                        "-z",
                         "--no-merges",
                         "--no-renames",
                         "--numstat",
@@ -253,14 +254,8 @@ final class SurveyTools {
                 sums[0]++;
                 byMarker.merge(marker.group(1), 1L, (a, b) -> (Long) a + (Long) b);
                 if (samples.size() < TOP) {
-                    var text = line.strip();
-                    samples.add(Values.map(
-                            "path",
-                            blob.path(),
-                            "line",
-                            number,
-                            "text",
-                            text.length() > SAMPLE_LENGTH ? text.substring(0, SAMPLE_LENGTH) + " …" : text));
+                    var text = line.replace('\0', ' ').strip(); // JSON in the database cannot hold U+0000
+                    samples.add(Values.map("path", blob.path(), "line", number, "text", shortened(text)));
                 }
             }
             if (found) {
@@ -291,6 +286,13 @@ final class SurveyTools {
         context.log("stored as document " + document.id());
         return Values.map(
                 "document", Values.map("context_document_id", document.id(), "revision", document.revision()));
+    }
+
+    private static String shortened(String text) {
+        if (text.codePointCount(0, text.length()) <= SAMPLE_LENGTH) {
+            return text;
+        }
+        return text.substring(0, text.offsetByCodePoints(0, SAMPLE_LENGTH)) + " …";
     }
 
     /** As {@code wc -l} counts: the number of line ends. */

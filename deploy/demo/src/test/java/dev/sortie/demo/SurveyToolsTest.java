@@ -121,6 +121,33 @@ class SurveyToolsTest {
     }
 
     @Test
+    void takesFileNamesAsTheyAre() throws Exception {
+        var odd = List.of("two\nlines.txt", "tab\tstop.txt", "a \"quoted\".txt", "back\\slash.txt");
+        for (var name : odd) {
+            write(name, "x\n");
+        }
+        commit("ada@example.org", "odd names");
+
+        var churn = atHead("git.churn", Map.of());
+        assertThat(Values.objects(churn.getFieldsOrThrow("churn").getStructValue(), "files"))
+                .extracting(file -> Values.text(file, "path"))
+                .containsAll(odd);
+    }
+
+    @Test
+    void putsEachNameOnOneLineOfTheReport() {
+        var file = Values.map("path", "two\nlines\t.txt", "bytes", 1);
+        var parameters = Values.map("name", "sample");
+        parameters.putAll(fields(run("git.history", Map.of())));
+        for (var tool : List.of("git.file-tree", "code.languages", "git.churn", "code.markers")) {
+            parameters.putAll(fields(atHead(tool, Map.of())));
+        }
+        parameters.put("largest", Values.map("files", List.of(file)));
+
+        assertThat(Values.text(run("report.write", parameters), "report")).contains("| `two\\nlines\\t.txt` | 1 |");
+    }
+
+    @Test
     void saysClearlyWhyAFolderCannotBeSurveyed(@TempDir Path plain) throws Exception {
         assertThatThrownBy(() -> GitRepository.open(plain)).hasMessageContaining("not in a git repository");
         assertThatThrownBy(() -> GitRepository.open(plain.resolve("absent"))).hasMessageContaining("is not a folder");
