@@ -6,10 +6,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +25,9 @@ public final class Settings {
 
     private final Map<String, String> environment;
     private final Map<String, String> flags = new HashMap<>();
+    /** Flags that were given without a value, which only those for true or false can be. */
+    private final Set<String> bare = new HashSet<>();
+
     private final Map<String, Setting> known = new LinkedHashMap<>();
     private final List<String> problems = new ArrayList<>();
 
@@ -36,7 +41,7 @@ public final class Settings {
      * Settings from an environment and flags.
      *
      * @param environment such as {@code System.getenv()}
-     * @param arguments {@code --name=value}, {@code --name value} or {@code --name} (for true)
+     * @param arguments {@code --name=value}, {@code --name value} or {@code --name} (for true, of a {@link #flag})
      */
     public static Settings of(Map<String, String> environment, List<String> arguments) {
         var settings = new Settings(environment);
@@ -55,6 +60,7 @@ public final class Settings {
                 value = arguments.get(++i);
             } else {
                 value = "true";
+                settings.bare.add(name);
             }
             settings.flags.put(name, value);
         }
@@ -117,6 +123,7 @@ public final class Settings {
 
     /** {@code true} or {@code false}. */
     public boolean flag(String name, boolean defaultValue, String description) {
+        bare.remove(flagOf(name));
         return read(name, defaultValue, description, value -> switch (value.toLowerCase(Locale.ROOT)) {
             case "true", "yes", "1" -> true;
             case "false", "no", "0" -> false;
@@ -186,6 +193,9 @@ public final class Settings {
     private @Nullable String find(String name, String description, String defaultText) {
         known.putIfAbsent(name, new Setting(name, description, defaultText));
         var flag = flags.get(flagOf(name));
+        if (bare.remove(flagOf(name))) {
+            problems.add(flagOf(name) + ": has no value (expected: " + flagOf(name) + "=value)");
+        }
         return flag == null ? environment.get(name) : flag;
     }
 

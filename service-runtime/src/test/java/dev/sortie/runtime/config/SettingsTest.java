@@ -32,6 +32,18 @@ class SettingsTest {
     }
 
     @Test
+    void refusesAFlagThatLacksItsValue() {
+        var settings = Settings.of(Map.of("SORTIE_DATA", "/data"), List.of("--data", "--reflection"));
+        settings.text("SORTIE_DATA", "", "");
+        assertThat(settings.flag("SORTIE_REFLECTION", false, "")).isTrue();
+        assertThatThrownBy(settings::check)
+                .isInstanceOfSatisfying(
+                        SettingsException.class,
+                        wrong -> assertThat(wrong.problems())
+                                .containsExactly("--data: has no value (expected: --data=value)"));
+    }
+
+    @Test
     void readsTimesInEveryUnit() {
         for (var time : Map.of(
                         "250ms", Duration.ofMillis(250),
