@@ -70,10 +70,10 @@ public final class ExecutionGrpcService extends ExecutionServiceGrpc.ExecutionSe
                         page.limit()),
                 executions::list,
                 found -> {
-                    var listed = page.page(found, execution -> Keyset.of(execution.id()));
+                    var listed = page.page(found, execution -> Keyset.of(execution.id()))
+                            .messages(ExecutionProtos::toMessage);
                     return ListExecutionsResponse.newBuilder()
-                            .addAllExecutions(
-                                    listed.map(ExecutionProtos::toMessage).items())
+                            .addAllExecutions(listed.items())
                             .setNextPageToken(listed.nextPageToken())
                             .build();
                 });
@@ -98,9 +98,10 @@ public final class ExecutionGrpcService extends ExecutionServiceGrpc.ExecutionSe
                         page.limit()),
                 logs::list,
                 found -> {
-                    var listed = page.page(found.lines(), found.cut(), line -> Keyset.of(line.sequence()));
+                    var listed = page.page(found.lines(), found.cut(), line -> Keyset.of(line.sequence()))
+                            .messages(ExecutionProtos::toMessage);
                     return ListLogsResponse.newBuilder()
-                            .addAllLines(listed.map(ExecutionProtos::toMessage).items())
+                            .addAllLines(listed.items())
                             .setNextPageToken(listed.nextPageToken())
                             .build();
                 });

@@ -63,9 +63,10 @@ public final class QueueGrpcService extends QueueServiceGrpc.QueueServiceImplBas
                 _ -> new Queues.ListRequest(after == null ? null : after.text(0), page.limit()),
                 queues::list,
                 found -> {
-                    var listed = page.page(found, queue -> Keyset.of(queue.name()));
+                    var listed =
+                            page.page(found, queue -> Keyset.of(queue.name())).messages(QueueProtos::toMessage);
                     return ListQueuesResponse.newBuilder()
-                            .addAllQueues(listed.map(QueueProtos::toMessage).items())
+                            .addAllQueues(listed.items())
                             .setNextPageToken(listed.nextPageToken())
                             .build();
                 });

@@ -73,10 +73,10 @@ public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderSe
                         page.limit()),
                 workOrders::list,
                 found -> {
-                    var listed = page.page(found, order -> Keyset.of(order.id()));
+                    var listed =
+                            page.page(found, order -> Keyset.of(order.id())).messages(WorkOrderProtos::toMessage);
                     return ListWorkOrdersResponse.newBuilder()
-                            .addAllWorkOrders(
-                                    listed.map(WorkOrderProtos::toMessage).items())
+                            .addAllWorkOrders(listed.items())
                             .setNextPageToken(listed.nextPageToken())
                             .build();
                 });

@@ -64,9 +64,10 @@ public final class WorkerGrpcService extends WorkerServiceGrpc.WorkerServiceImpl
                         WorkerProtos.toStatus(r.getStatus()), after == null ? null : after.uuid(0), page.limit()),
                 workers::list,
                 found -> {
-                    var listed = page.page(found, worker -> Keyset.of(worker.id()));
+                    var listed =
+                            page.page(found, worker -> Keyset.of(worker.id())).messages(WorkerProtos::toMessage);
                     return ListWorkersResponse.newBuilder()
-                            .addAllWorkers(listed.map(WorkerProtos::toMessage).items())
+                            .addAllWorkers(listed.items())
                             .setNextPageToken(listed.nextPageToken())
                             .build();
                 });

@@ -84,10 +84,10 @@ final class ContextDocumentProtos {
     }
 
     static ListContextDocumentsResponse toListResponse(Page<dev.sortie.knowledge.domain.ContextDocument> page) {
+        var messages = page.messages(ContextDocumentProtos::toMessage);
         return ListContextDocumentsResponse.newBuilder()
-                .addAllContextDocuments(
-                        page.map(ContextDocumentProtos::toMessage).items())
-                .setNextPageToken(page.nextPageToken())
+                .addAllContextDocuments(messages.items())
+                .setNextPageToken(messages.nextPageToken())
                 .build();
     }
 
@@ -139,9 +139,10 @@ final class ContextDocumentProtos {
     }
 
     static ListContextDocumentVersionsResponse toListVersionsResponse(Page<DocumentVersion> page) {
+        var messages = page.messages(ContextDocumentProtos::toMessage);
         return ListContextDocumentVersionsResponse.newBuilder()
-                .addAllVersions(page.map(ContextDocumentProtos::toMessage).items())
-                .setNextPageToken(page.nextPageToken())
+                .addAllVersions(messages.items())
+                .setNextPageToken(messages.nextPageToken())
                 .build();
     }
 

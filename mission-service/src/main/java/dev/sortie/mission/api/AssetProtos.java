@@ -104,9 +104,11 @@ final class AssetProtos {
     }
 
     static ListAssetsResponse toListResponse(Page<Asset> page) {
-        var response = ListAssetsResponse.newBuilder().setNextPageToken(page.nextPageToken());
-        page.items().forEach(asset -> response.addAssets(toMessage(asset)));
-        return response.build();
+        var messages = page.messages(asset -> toMessage(asset));
+        return ListAssetsResponse.newBuilder()
+                .addAllAssets(messages.items())
+                .setNextPageToken(messages.nextPageToken())
+                .build();
     }
 
     static UpdateAssetResponse toUpdateResponse(Asset asset) {

@@ -133,9 +133,11 @@ final class HopProtos {
     }
 
     static ListHopsResponse toListResponse(Page<Hop> page) {
-        var response = ListHopsResponse.newBuilder().setNextPageToken(page.nextPageToken());
-        page.items().forEach(hop -> response.addHops(toMessage(hop)));
-        return response.build();
+        var messages = page.messages(hop -> toMessage(hop));
+        return ListHopsResponse.newBuilder()
+                .addAllHops(messages.items())
+                .setNextPageToken(messages.nextPageToken())
+                .build();
     }
 
     static dev.sortie.mission.v1.Hop toMessage(Hop hop) {

@@ -206,9 +206,11 @@ final class MissionProtos {
     }
 
     static ListMissionsResponse toListResponse(Page<Mission> page) {
-        var response = ListMissionsResponse.newBuilder().setNextPageToken(page.nextPageToken());
-        page.items().forEach(mission -> response.addMissions(toMessage(mission)));
-        return response.build();
+        var messages = page.messages(mission -> toMessage(mission));
+        return ListMissionsResponse.newBuilder()
+                .addAllMissions(messages.items())
+                .setNextPageToken(messages.nextPageToken())
+                .build();
     }
 
     static GetMissionTreeResponse toTreeResponse(MissionTree tree) {

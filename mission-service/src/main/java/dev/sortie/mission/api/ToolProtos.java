@@ -79,9 +79,11 @@ final class ToolProtos {
     }
 
     static ListToolsResponse toListResponse(Page<Tool> page) {
-        var response = ListToolsResponse.newBuilder().setNextPageToken(page.nextPageToken());
-        page.items().forEach(tool -> response.addTools(toMessage(tool)));
-        return response.build();
+        var messages = page.messages(tool -> toMessage(tool));
+        return ListToolsResponse.newBuilder()
+                .addAllTools(messages.items())
+                .setNextPageToken(messages.nextPageToken())
+                .build();
     }
 
     static DeleteToolResponse toDeleteResponse(Tool tool) {

@@ -136,9 +136,11 @@ final class ToolStepProtos {
     }
 
     static ListToolStepsResponse toListResponse(Page<ToolStep> page) {
-        var response = ListToolStepsResponse.newBuilder().setNextPageToken(page.nextPageToken());
-        page.items().forEach(step -> response.addToolSteps(toMessage(step)));
-        return response.build();
+        var messages = page.messages(step -> toMessage(step));
+        return ListToolStepsResponse.newBuilder()
+                .addAllToolSteps(messages.items())
+                .setNextPageToken(messages.nextPageToken())
+                .build();
     }
 
     static dev.sortie.mission.v1.ToolStep toMessage(ToolStep step) {

@@ -153,8 +153,10 @@ final class UserProtos {
     }
 
     static ListUsersResponse toListResponse(Page<User> page) {
-        var response = ListUsersResponse.newBuilder().setNextPageToken(page.nextPageToken());
-        page.items().forEach(user -> response.addUsers(toMessage(user)));
-        return response.build();
+        var messages = page.messages(user -> toMessage(user));
+        return ListUsersResponse.newBuilder()
+                .addAllUsers(messages.items())
+                .setNextPageToken(messages.nextPageToken())
+                .build();
     }
 }

@@ -2,6 +2,7 @@ package dev.sortie.runtime.paging;
 
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /** Which page of a list is asked for. Made by {@link PageTokens#open}. */
@@ -48,10 +49,9 @@ public final class PageRequest {
      * @param cut whether it does
      */
     public <T> Page<T> page(List<T> fetched, boolean cut, Function<? super T, Keyset> key) {
-        if (fetched.isEmpty() || (fetched.size() <= size && !cut)) {
-            return new Page<>(fetched, "");
-        }
-        var items = fetched.subList(0, Math.min(size, fetched.size()));
-        return new Page<>(List.copyOf(items), tokens.token(binding, key.apply(items.getLast())));
+        var items = List.copyOf(fetched.subList(0, Math.min(size, fetched.size())));
+        IntFunction<String> tokenAfter = index -> tokens.token(binding, key.apply(items.get(index)));
+        boolean isLast = items.isEmpty() || (fetched.size() <= size && !cut);
+        return new Page<>(items, isLast ? "" : tokenAfter.apply(items.size() - 1), tokenAfter);
     }
 }

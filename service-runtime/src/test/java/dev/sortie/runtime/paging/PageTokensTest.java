@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.Message;
+import dev.sortie.mission.v1.Hop;
 import dev.sortie.mission.v1.HopStatus;
 import dev.sortie.mission.v1.ListApiTokensRequest;
 import dev.sortie.mission.v1.ListHopsRequest;
@@ -43,6 +44,34 @@ class PageTokensTest {
             token = answer.nextPageToken();
         } while (!token.isEmpty());
         assertThat(seen).isEqualTo(all);
+    }
+
+    @Test
+    void endsAPageBeforeItsMessagesAreTooLargeTogetherAndLosesNone() {
+        int bytes = Page.MAX_BYTES / 2 - 100;
+        var seen = new ArrayList<Integer>();
+        var sizes = new ArrayList<Integer>();
+        var token = "";
+        do {
+            var page = tokens.open(REQUEST.toBuilder().setPageToken(token).build());
+            var after = page.after();
+            long from = after == null ? -1 : after.number(0);
+            var fetched = IntStream.range(0, 7)
+                    .filter(n -> n > from)
+                    .limit(page.limit())
+                    .boxed()
+                    .toList();
+            var answer = page.page(fetched, Keyset::of)
+                    .messages(n -> Hop.newBuilder()
+                            .setSequenceOrder(n)
+                            .setName("x".repeat(n == 4 ? 3 * bytes : bytes)) // one is too large by itself
+                            .build());
+            answer.items().forEach(hop -> seen.add(hop.getSequenceOrder()));
+            sizes.add(answer.items().size());
+            token = answer.nextPageToken();
+        } while (!token.isEmpty());
+        assertThat(seen).containsExactly(0, 1, 2, 3, 4, 5, 6);
+        assertThat(sizes).containsExactly(2, 2, 1, 2);
     }
 
     @Test
