@@ -15,6 +15,7 @@ import dev.sortie.mission.domain.Bootstrap;
 import dev.sortie.mission.domain.DodItems;
 import dev.sortie.mission.domain.Hops;
 import dev.sortie.mission.domain.Identities;
+import dev.sortie.mission.domain.LoginThrottle;
 import dev.sortie.mission.domain.Logins;
 import dev.sortie.mission.domain.MissionFlow;
 import dev.sortie.mission.domain.MissionPurge;
@@ -96,8 +97,9 @@ public final class MissionServer implements AutoCloseable {
         var users = new Users(userStore, refreshTokens, ids);
         var tokens = new UserTokens(tokenStore, users, ids, random);
         var passwords = runtime.own(new Passwords(config.loginsAtOnce(), config.loginsWaiting(), random));
-        var logins =
-                new Logins(database, userStore, passwords, new AccessTokens(config.signingKeys(), ids), refreshTokens);
+        var throttle = new LoginThrottle(runtime.clock());
+        var logins = new Logins(
+                database, userStore, passwords, new AccessTokens(config.signingKeys(), ids), refreshTokens, throttle);
         var identities = new Identities(database, tokenStore, config.signingKeys(), runtime.clock());
         runtime.own(identities::writeUses);
         var revoked = database.transaction(
@@ -164,7 +166,7 @@ public final class MissionServer implements AutoCloseable {
                                 users,
                                 new UserRemoval(userStore, tokenStore, missions),
                                 passwords,
-                                new PasswordChanges(userStore, passwords, refreshTokens)),
+                                new PasswordChanges(userStore, passwords, refreshTokens, throttle)),
                         new AuthGrpcService(replies, pages, logins, tokens, config.signingKeys()),
                         new ToolGrpcService(replies, pages, tools),
                         new MissionGrpcService(database, replies, pages, missions, findings),

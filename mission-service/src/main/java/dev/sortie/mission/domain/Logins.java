@@ -5,6 +5,7 @@ import dev.sortie.mission.store.UserStore;
 import dev.sortie.mission.store.UserStore.Credentials;
 import dev.sortie.mission.v1.ErrorReason;
 import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.sql.Database;
 import dev.sortie.runtime.sql.Tx;
 import java.util.Optional;
@@ -22,18 +23,21 @@ public final class Logins {
     private final Passwords passwords;
     private final AccessTokens accessTokens;
     private final RefreshTokens refreshTokens;
+    private final LoginThrottle throttle;
 
     public Logins(
             Database database,
             UserStore store,
             Passwords passwords,
             AccessTokens accessTokens,
-            RefreshTokens refreshTokens) {
+            RefreshTokens refreshTokens,
+            LoginThrottle throttle) {
         this.database = database;
         this.store = store;
         this.passwords = passwords;
         this.accessTokens = accessTokens;
         this.refreshTokens = refreshTokens;
+        this.throttle = throttle;
     }
 
     /** A username and a password. */
@@ -52,18 +56,27 @@ public final class Logins {
      * another password: one password is checked, and the answer is the same.
      */
     public Login login(Attempt attempt) {
+        throttle.take(attempt.username());
         var credentials = store.findCredentials(database.queries(), attempt.username());
         var hash = credentials.map(Credentials::passwordHash).orElse(null);
         // Before the transaction: it takes longer than one should.
-        var check = passwords.check(attempt.password(), hash);
+        Passwords.Check check;
+        try {
+            check = passwords.check(attempt.password(), hash);
+        } catch (FailureException busy) {
+            throttle.giveBack(attempt.username());
+            throw busy;
+        }
         if (!check.fits() || hash == null) {
             credentials.ifPresent(
                     of -> LOG.info("a login as {} was refused", of.user().userId()));
             throw refused();
         }
         var userId = credentials.orElseThrow().user().userId();
-        return database.transaction(tx -> enter(tx, userId, hash, check.newHash()))
+        var login = database.transaction(tx -> enter(tx, userId, hash, check.newHash()))
                 .orElseThrow(Logins::refused);
+        throttle.reset(attempt.username());
+        return login;
     }
 
     /** Exchanges a refresh token for the next one and an access token. */

@@ -3,6 +3,7 @@ package dev.sortie.mission.domain;
 import dev.sortie.mission.store.UserStore;
 import dev.sortie.mission.v1.ErrorReason;
 import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.identity.Role;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Tx;
@@ -16,11 +17,13 @@ public final class PasswordChanges {
     private final UserStore store;
     private final Passwords passwords;
     private final RefreshTokens refreshTokens;
+    private final LoginThrottle throttle;
 
-    public PasswordChanges(UserStore store, Passwords passwords, RefreshTokens refreshTokens) {
+    public PasswordChanges(UserStore store, Passwords passwords, RefreshTokens refreshTokens, LoginThrottle throttle) {
         this.store = store;
         this.passwords = passwords;
         this.refreshTokens = refreshTokens;
+        this.throttle = throttle;
     }
 
     /**
@@ -71,13 +74,28 @@ public final class PasswordChanges {
         var caller = queries.principal();
         var id = request.userId() == null ? caller.subject() : request.userId();
         caller.requireOwner(id, "user", id);
-        var oldHash = store.findCredentials(queries, id)
-                .orElseThrow(() -> Refusals.notFound("user", id))
-                .passwordHash();
+        var credentials = store.findCredentials(queries, id).orElseThrow(() -> Refusals.notFound("user", id));
+        var oldHash = credentials.passwordHash();
         boolean first = oldHash == null && caller.reaches(Role.ADMIN);
         var proof = new Proof(caller.userId().equals(id) && !first, oldHash);
-        boolean proven = !proof.asked() || passwords.verify(request.oldPassword(), oldHash);
+        boolean proven = !proof.asked() || proves(credentials.user().username(), request.oldPassword(), oldHash);
         return new Prepared(id, proof, proven ? passwords.hash(request.newPassword()) : null);
+    }
+
+    /** Who has got hold of a token finds the password by trying as little as who has not. */
+    private boolean proves(String username, String oldPassword, @Nullable String oldHash) {
+        throttle.take(username);
+        boolean proven;
+        try {
+            proven = passwords.verify(oldPassword, oldHash);
+        } catch (FailureException busy) {
+            throttle.giveBack(username);
+            throw busy;
+        }
+        if (proven) {
+            throttle.reset(username);
+        }
+        return proven;
     }
 
     /** Writes the new password, and ends the logins that came of the old one. */

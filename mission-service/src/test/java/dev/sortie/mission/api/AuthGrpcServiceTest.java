@@ -106,6 +106,25 @@ class AuthGrpcServiceTest {
     }
 
     @Test
+    void slowsDownWhoTriesPasswordsWhetherAUserExistsOrNot() {
+        var person = MISSION.newPerson(UserRole.USER_ROLE_DEVELOPER, PASSWORD);
+        var answers = new ArrayList<com.google.rpc.Status>();
+        for (var username : new String[] {person.user().getUsername(), "nobody-to-be-tried"}) {
+            for (int i = 0; i < 10; i++) {
+                StatusAssert.fails(() -> login(username, "another long password"))
+                        .with(Status.Code.UNAUTHENTICATED, ErrorReason.ERROR_REASON_CREDENTIALS_WRONG);
+            }
+            answers.add(StatusAssert.fails(() -> login(username, PASSWORD))
+                    .with(Status.Code.RESOURCE_EXHAUSTED, ErrorReason.ERROR_REASON_LOGIN_THROTTLED)
+                    .retryable()
+                    .status());
+        }
+        assertThat(answers.getFirst()).isEqualTo(answers.getLast());
+        MISSION.clock().advance(Duration.ofSeconds(30));
+        assertThat(login(person.user().getUsername(), PASSWORD).hasUser()).isTrue();
+    }
+
+    @Test
     void refusesLoginsBeyondItsBoundAndServesEverythingElse() throws Exception {
         int callers = 80;
         var together = new CountDownLatch(callers);
@@ -114,11 +133,12 @@ class AuthGrpcServiceTest {
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             var calls = new ArrayList<Future<StatusRuntimeException>>();
             for (int i = 0; i < callers; i++) {
+                var nobody = "nobody-" + i;
                 Callable<StatusRuntimeException> call = () -> {
                     together.countDown();
                     together.await();
                     try {
-                        login("nobody", PASSWORD);
+                        login(nobody, PASSWORD);
                         throw new AssertionError("nobody logged in");
                     } catch (StatusRuntimeException refused) {
                         return refused;
