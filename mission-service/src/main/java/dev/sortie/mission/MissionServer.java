@@ -6,6 +6,7 @@ import dev.sortie.mission.api.DodItemGrpcService;
 import dev.sortie.mission.api.Findings;
 import dev.sortie.mission.api.HopGrpcService;
 import dev.sortie.mission.api.MissionGrpcService;
+import dev.sortie.mission.api.TestRunGrpcService;
 import dev.sortie.mission.api.ToolGrpcService;
 import dev.sortie.mission.api.ToolStepGrpcService;
 import dev.sortie.mission.api.UserGrpcService;
@@ -26,6 +27,7 @@ import dev.sortie.mission.domain.RefreshTokens;
 import dev.sortie.mission.domain.StepFlow;
 import dev.sortie.mission.domain.StepOutcomes;
 import dev.sortie.mission.domain.StepRuns;
+import dev.sortie.mission.domain.TestRuns;
 import dev.sortie.mission.domain.ToolSteps;
 import dev.sortie.mission.domain.Tools;
 import dev.sortie.mission.domain.UserRemoval;
@@ -39,6 +41,7 @@ import dev.sortie.mission.store.HopStore;
 import dev.sortie.mission.store.MissionStore;
 import dev.sortie.mission.store.OutboxStore;
 import dev.sortie.mission.store.RefreshTokenStore;
+import dev.sortie.mission.store.TestRunStore;
 import dev.sortie.mission.store.ToolStepStore;
 import dev.sortie.mission.store.ToolStore;
 import dev.sortie.mission.store.UserStore;
@@ -131,8 +134,10 @@ public final class MissionServer implements AutoCloseable {
                 () -> outboxFilled.get().run());
         var steps = new ToolSteps(stepStore, flow, stepFlow, ids);
         var runs = new StepRuns(stepFlow, flow);
-        var dodItems = new DodItems(new DodItemStore(), missionStore, assetStore, orders, ids);
-        var missions = new Missions(missionStore, hopStore, assetStore, dodItems, flow, steps, runs, ids);
+        var testRunStore = new TestRunStore();
+        var testRuns = new TestRuns(testRunStore, missionStore, ids);
+        var dodItems = new DodItems(new DodItemStore(), missionStore, assetStore, testRunStore, orders, ids);
+        var missions = new Missions(missionStore, hopStore, assetStore, dodItems, testRuns, flow, steps, runs, ids);
         var hops = new Hops(missionStore, hopStore, assetStore, flow, steps, runs, ids);
         var assets = new Assets(assetStore, missionStore, hopStore, ids);
         var findings = new Findings(database, steps);
@@ -173,7 +178,8 @@ public final class MissionServer implements AutoCloseable {
                         new HopGrpcService(replies, pages, hops, findings),
                         new ToolStepGrpcService(replies, pages, steps, findings),
                         new AssetGrpcService(replies, pages, assets),
-                        new DodItemGrpcService(replies, pages, dodItems)));
+                        new DodItemGrpcService(replies, pages, dodItems),
+                        new TestRunGrpcService(database, replies, pages, testRuns)));
     }
 
     /** Starts; returns once it listens. It is ready when its database is. */

@@ -11,6 +11,7 @@ import dev.sortie.mission.v1.AuthServiceGrpc;
 import dev.sortie.mission.v1.DodItemServiceGrpc;
 import dev.sortie.mission.v1.HopServiceGrpc;
 import dev.sortie.mission.v1.MissionServiceGrpc;
+import dev.sortie.mission.v1.TestRunServiceGrpc;
 import dev.sortie.mission.v1.ToolServiceGrpc;
 import dev.sortie.mission.v1.ToolStepServiceGrpc;
 import dev.sortie.mission.v1.UserServiceGrpc;
@@ -53,6 +54,7 @@ class AuthorizationTest {
             ToolStepServiceGrpc.getServiceDescriptor(),
             AssetServiceGrpc.getServiceDescriptor(),
             DodItemServiceGrpc.getServiceDescriptor(),
+            TestRunServiceGrpc.getServiceDescriptor(),
             ChangeServiceGrpc.getServiceDescriptor());
 
     private static final List<MethodDescriptor> METHODS = servedMethods();

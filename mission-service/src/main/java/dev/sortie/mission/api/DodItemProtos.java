@@ -129,6 +129,7 @@ final class DodItemProtos {
         var message = DodEvidence.newBuilder();
         var id = evidence.id().toString();
         return switch (evidence.kind()) {
+            case TEST_RUN -> message.setTestRunId(id).build();
             case ASSET -> message.setAssetId(id).build();
             case EXECUTION -> message.setExecutionId(id).build();
         };
@@ -138,6 +139,7 @@ final class DodItemProtos {
         return switch (evidence.getEvidenceCase()) {
             case ASSET_ID -> new DodItem.Evidence(DodItem.Evidence.Kind.ASSET, uuid(evidence.getAssetId()));
             case EXECUTION_ID -> new DodItem.Evidence(DodItem.Evidence.Kind.EXECUTION, uuid(evidence.getExecutionId()));
+            case TEST_RUN_ID -> new DodItem.Evidence(DodItem.Evidence.Kind.TEST_RUN, uuid(evidence.getTestRunId()));
             case EVIDENCE_NOT_SET -> null; // refused by the rules of the contract
         };
     }

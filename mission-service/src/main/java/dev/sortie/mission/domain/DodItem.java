@@ -43,6 +43,7 @@ public record DodItem(
     public record Evidence(Kind kind, UUID id) {
         /** What it is. */
         public enum Kind {
+            TEST_RUN,
             ASSET,
             /** Of agent-service. */
             EXECUTION

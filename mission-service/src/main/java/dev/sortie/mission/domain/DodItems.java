@@ -3,6 +3,7 @@ package dev.sortie.mission.domain;
 import dev.sortie.mission.store.AssetStore;
 import dev.sortie.mission.store.DodItemStore;
 import dev.sortie.mission.store.MissionStore;
+import dev.sortie.mission.store.TestRunStore;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.id.Ids;
 import dev.sortie.runtime.paging.Keyset;
@@ -28,13 +29,21 @@ public final class DodItems {
     private final DodItemStore items;
     private final MissionStore missions;
     private final AssetStore assets;
+    private final TestRunStore testRuns;
     private final Executions executions;
     private final Ids ids;
 
-    public DodItems(DodItemStore items, MissionStore missions, AssetStore assets, Executions executions, Ids ids) {
+    public DodItems(
+            DodItemStore items,
+            MissionStore missions,
+            AssetStore assets,
+            TestRunStore testRuns,
+            Executions executions,
+            Ids ids) {
         this.items = items;
         this.missions = missions;
         this.assets = assets;
+        this.testRuns = testRuns;
         this.executions = executions;
         this.ids = ids;
     }
@@ -149,6 +158,14 @@ public final class DodItems {
                         .anyMatch(asset -> asset.missionId().equals(item.missionId()));
                 if (!ofMission) {
                     throw Refusals.referenceNotFound("evidence.asset_id", "asset", evidence.id());
+                }
+            }
+            case TEST_RUN -> {
+                boolean ofMission = testRuns.find(tx, evidence.id())
+                        .filter(run -> run.missionId().equals(item.missionId()))
+                        .isPresent();
+                if (!ofMission) {
+                    throw Refusals.referenceNotFound("evidence.test_run_id", "test_run", evidence.id());
                 }
             }
             case EXECUTION -> {} // agent-service has been asked

@@ -33,6 +33,7 @@ public final class Missions {
     private final HopStore hops;
     private final AssetStore assets;
     private final DodItems dodItems;
+    private final TestRuns testRuns;
     private final MissionFlow flow;
     private final HopSteps steps;
     private final Runs runs;
@@ -43,6 +44,7 @@ public final class Missions {
             HopStore hops,
             AssetStore assets,
             DodItems dodItems,
+            TestRuns testRuns,
             MissionFlow flow,
             HopSteps steps,
             Runs runs,
@@ -51,6 +53,7 @@ public final class Missions {
         this.hops = hops;
         this.assets = assets;
         this.dodItems = dodItems;
+        this.testRuns = testRuns;
         this.flow = flow;
         this.steps = steps;
         this.runs = runs;
@@ -272,6 +275,7 @@ public final class Missions {
                 .forEach(asset ->
                         tx.change(Assets.describe(Change.deleted("asset", asset.id(), asset.version()), asset)));
         dodItems.deleteOfMission(tx, mission.id());
+        testRuns.deleteOfMission(tx, mission.id());
         steps.deleteOfMission(tx, mission.id());
         hops.deleteOfMission(tx, mission.id())
                 .forEach(hop -> tx.change(MissionFlow.describe(Change.deleted("hop", hop.id(), hop.version()), hop)));

@@ -141,15 +141,20 @@ public final class Refusals {
 
     /** The parent is full. */
     public static FailureException tooManyChildren(String resource, UUID id) {
+        return tooManyChildren(resource, id, MAX_CHILDREN);
+    }
+
+    /** The same of a parent with a limit of its own. */
+    public static FailureException tooManyChildren(String resource, UUID id, int limit) {
         return Failure.failedPrecondition(
                         ErrorReason.ERROR_REASON_TOO_MANY_CHILDREN,
                         "%s %s has as many children as it can hold: %d",
                         resource,
                         id,
-                        MAX_CHILDREN)
+                        limit)
                 .with("resource", resource)
                 .with("id", id)
-                .with("limit", MAX_CHILDREN)
+                .with("limit", limit)
                 .exception();
     }
 

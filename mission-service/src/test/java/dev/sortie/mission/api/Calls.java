@@ -25,23 +25,35 @@ import dev.sortie.mission.v1.ListHopsRequest;
 import dev.sortie.mission.v1.Mission;
 import dev.sortie.mission.v1.MissionServiceGrpc;
 import dev.sortie.mission.v1.MissionServiceGrpc.MissionServiceBlockingStub;
+import dev.sortie.mission.v1.ReportTestResultsRequest;
+import dev.sortie.mission.v1.ReportTestResultsResponse;
 import dev.sortie.mission.v1.StartHopRequest;
+import dev.sortie.mission.v1.StartTestRunRequest;
+import dev.sortie.mission.v1.TestRun;
+import dev.sortie.mission.v1.TestRunServiceGrpc;
+import dev.sortie.mission.v1.TestRunServiceGrpc.TestRunServiceBlockingStub;
 import io.grpc.Channel;
+import io.grpc.StatusRuntimeException;
+import io.grpc.stub.StreamObserver;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 
 /** The calls of one caller that tests make again and again. */
 record Calls(
         MissionServiceBlockingStub missions,
         HopServiceBlockingStub hops,
         AssetServiceBlockingStub assets,
-        DodItemServiceBlockingStub dodItems) {
+        DodItemServiceBlockingStub dodItems,
+        TestRunServiceBlockingStub testRuns) {
 
     static Calls of(Channel channel) {
         return new Calls(
                 MissionServiceGrpc.newBlockingStub(channel),
                 HopServiceGrpc.newBlockingStub(channel),
                 AssetServiceGrpc.newBlockingStub(channel),
-                DodItemServiceGrpc.newBlockingStub(channel));
+                DodItemServiceGrpc.newBlockingStub(channel),
+                TestRunServiceGrpc.newBlockingStub(channel));
     }
 
     Mission createMission(String name) {
@@ -117,6 +129,41 @@ record Calls(
                         .setDodItem(dodItem(missionId, text))
                         .build())
                 .getDodItem();
+    }
+
+    TestRun startTestRun(String missionId) {
+        return testRuns.startTestRun(
+                        StartTestRunRequest.newBuilder().setMissionId(missionId).build())
+                .getTestRun();
+    }
+
+    /** One stream. */
+    ReportTestResultsResponse report(List<ReportTestResultsRequest> messages) {
+        var answer = new CompletableFuture<ReportTestResultsResponse>();
+        var requests = TestRunServiceGrpc.newStub(testRuns.getChannel()).reportTestResults(new StreamObserver<>() {
+            @Override
+            public void onNext(ReportTestResultsResponse response) {
+                answer.complete(response);
+            }
+
+            @Override
+            public void onError(Throwable failed) {
+                answer.completeExceptionally(failed);
+            }
+
+            @Override
+            public void onCompleted() {}
+        });
+        messages.forEach(requests::onNext);
+        requests.onCompleted();
+        try {
+            return answer.join();
+        } catch (CompletionException failed) {
+            if (failed.getCause() instanceof StatusRuntimeException refused) {
+                throw refused;
+            }
+            throw failed;
+        }
     }
 
     /** An item with what it must have. */

@@ -7,10 +7,12 @@ import dev.sortie.mission.v1.AssetScopeType;
 import dev.sortie.mission.v1.CompleteDodItemRequest;
 import dev.sortie.mission.v1.DeleteMissionRequest;
 import dev.sortie.mission.v1.GetMissionRequest;
+import dev.sortie.mission.v1.GetTestRunRequest;
 import dev.sortie.mission.v1.ListAssetsRequest;
 import dev.sortie.mission.v1.ListMissionsRequest;
 import dev.sortie.mission.v1.Mission;
 import dev.sortie.mission.v1.MissionStatus;
+import dev.sortie.mission.v1.ReportTestResultsRequest;
 import dev.sortie.mission.v1.UndeleteMissionRequest;
 import dev.sortie.mission.v1.UserRole;
 import dev.sortie.runtime.testing.StatusAssert;
@@ -31,8 +33,8 @@ class MissionDeletionTest {
 
     private final Calls developer = Calls.of(MISSION.developer());
 
-    /** A mission at work, with an asset of its own, one of its hop, and an item of its definition of done. */
-    private record Whole(String mission, String hop, String asset, String hopAsset, String dodItem) {}
+    /** A mission at work, with an asset of its own, one of its hop, an item of its definition of done, and a test run. */
+    private record Whole(String mission, String hop, String asset, String hopAsset, String dodItem, String testRun) {}
 
     @Test
     void hidesAMissionWithEverythingInItAndBringsItBack() {
@@ -156,7 +158,8 @@ class MissionDeletionTest {
                         .createAsset(Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_HOP, hop)
                                 .build())
                         .getAssetId(),
-                developer.createDodItem(mission, "It works").getDodItemId());
+                developer.createDodItem(mission, "It works").getDodItemId(),
+                developer.startTestRun(mission).getTestRunId());
     }
 
     private void assertIsNotThere(Whole whole) {
@@ -190,6 +193,17 @@ class MissionDeletionTest {
                                 .build()))
                 .with(Code.NOT_FOUND, ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND)
                 .metadata("resource", "dod_item");
+        StatusAssert.fails(() -> developer
+                        .testRuns()
+                        .getTestRun(GetTestRunRequest.newBuilder()
+                                .setTestRunId(whole.testRun)
+                                .build()))
+                .with(Code.NOT_FOUND, ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND)
+                .metadata("resource", "test_run");
+        StatusAssert.fails(() -> developer.report(List.of(ReportTestResultsRequest.newBuilder()
+                        .setTestRunId(whole.testRun)
+                        .build())))
+                .with(Code.NOT_FOUND, ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND);
         StatusAssert.fails(() -> developer.createDodItem(whole.mission, "late"))
                 .with(Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND);
         StatusAssert.fails(() -> developer.createHop(whole.mission, "late"))
@@ -201,7 +215,7 @@ class MissionDeletionTest {
 
     private void assertIsGone(Whole whole) throws SQLException {
         assertIsNotThere(whole);
-        for (var table : List.of("missions", "hops", "assets", "dod_items")) {
+        for (var table : List.of("missions", "hops", "assets", "dod_items", "test_runs")) {
             assertThat(strings("SELECT mission_id::text FROM " + table + " WHERE mission_id = '" + whole.mission + "'"))
                     .as(table)
                     .isEmpty();
@@ -212,7 +226,8 @@ class MissionDeletionTest {
                         "hop " + whole.hop,
                         "asset " + whole.asset,
                         "asset " + whole.hopAsset,
-                        "dod_item " + whole.dodItem);
+                        "dod_item " + whole.dodItem,
+                        "test_run " + whole.testRun);
     }
 
     private Mission delete(String missionId, boolean force) {

@@ -24,17 +24,21 @@ import dev.sortie.mission.v1.DodItem;
 import dev.sortie.mission.v1.DodItemServiceGrpc;
 import dev.sortie.mission.v1.FailHopRequest;
 import dev.sortie.mission.v1.FailMissionRequest;
+import dev.sortie.mission.v1.FinishTestRunRequest;
 import dev.sortie.mission.v1.Hop;
 import dev.sortie.mission.v1.HopServiceGrpc;
 import dev.sortie.mission.v1.Mission;
 import dev.sortie.mission.v1.MissionServiceGrpc;
 import dev.sortie.mission.v1.MoveHopRequest;
 import dev.sortie.mission.v1.ReopenDodItemRequest;
+import dev.sortie.mission.v1.ReportTestResultsRequest;
 import dev.sortie.mission.v1.ReturnMissionToWorkRequest;
 import dev.sortie.mission.v1.RunHopRequest;
 import dev.sortie.mission.v1.RunMissionRequest;
 import dev.sortie.mission.v1.StartHopRequest;
+import dev.sortie.mission.v1.StartTestRunRequest;
 import dev.sortie.mission.v1.SubmitMissionForQaRequest;
+import dev.sortie.mission.v1.TestRunServiceGrpc;
 import dev.sortie.mission.v1.UndeleteMissionRequest;
 import dev.sortie.mission.v1.UpdateAssetRequest;
 import dev.sortie.mission.v1.UpdateDodItemRequest;
@@ -69,7 +73,8 @@ class OwnershipTest {
             MissionServiceGrpc.getServiceDescriptor(),
             HopServiceGrpc.getServiceDescriptor(),
             AssetServiceGrpc.getServiceDescriptor(),
-            DodItemServiceGrpc.getServiceDescriptor());
+            DodItemServiceGrpc.getServiceDescriptor(),
+            TestRunServiceGrpc.getServiceDescriptor());
 
     private final Calls owner = Calls.of(MISSION.developer());
 
@@ -157,19 +162,23 @@ class OwnershipTest {
                 "UpdateDodItem",
                 "DeleteDodItem",
                 "CompleteDodItem",
-                "ReopenDodItem")) {
+                "ReopenDodItem",
+                "StartTestRun",
+                "ReportTestResults",
+                "FinishTestRun")) {
             var mission = owner.createApprovedMission("Owned").getMissionId();
             var hop = owner.createHop(mission, "hop").getHopId();
             var asset = owner.createAsset(Calls.asset(AssetScopeType.ASSET_SCOPE_TYPE_HOP, hop)
                             .build())
                     .getAssetId();
             var item = owner.createDodItem(mission, "It works").getDodItemId();
-            requests.put(name, new Request(mission, request(name, mission, hop, asset, item)));
+            var run = owner.startTestRun(mission).getTestRunId();
+            requests.put(name, new Request(mission, request(name, mission, hop, asset, item, run)));
         }
         return requests;
     }
 
-    private static Message request(String name, String mission, String hop, String asset, String item) {
+    private static Message request(String name, String mission, String hop, String asset, String item, String run) {
         return switch (name) {
             case "UpdateMission" ->
                 UpdateMissionRequest.newBuilder()
@@ -235,6 +244,12 @@ class OwnershipTest {
                 CompleteDodItemRequest.newBuilder().setDodItemId(item).build();
             case "ReopenDodItem" ->
                 ReopenDodItemRequest.newBuilder().setDodItemId(item).build();
+            case "StartTestRun" ->
+                StartTestRunRequest.newBuilder().setMissionId(mission).build();
+            case "ReportTestResults" ->
+                ReportTestResultsRequest.newBuilder().setTestRunId(run).build();
+            case "FinishTestRun" ->
+                FinishTestRunRequest.newBuilder().setTestRunId(run).build();
             default -> throw new IllegalArgumentException(name);
         };
     }

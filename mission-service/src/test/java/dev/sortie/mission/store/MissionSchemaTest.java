@@ -11,6 +11,8 @@ import dev.sortie.mission.domain.AssetStatus;
 import dev.sortie.mission.domain.DodCategory;
 import dev.sortie.mission.domain.HopStatus;
 import dev.sortie.mission.domain.MissionStatus;
+import dev.sortie.mission.domain.TestResultStatus;
+import dev.sortie.mission.domain.TestRunStatus;
 import dev.sortie.runtime.testing.TestDatabase;
 import java.sql.SQLException;
 import java.util.Set;
@@ -39,6 +41,11 @@ class MissionSchemaTest {
         agree("assets_role_check", AssetRole.class, dev.sortie.mission.v1.AssetRole.getDescriptor());
         agree("assets_scope_type_check", AssetScopeType.class, dev.sortie.mission.v1.AssetScopeType.getDescriptor());
         agree("dod_items_category_check", DodCategory.class, dev.sortie.mission.v1.DodCategory.getDescriptor());
+        agree("test_runs_status_check", TestRunStatus.class, dev.sortie.mission.v1.TestRunStatus.getDescriptor());
+        agree(
+                "test_results_status_check",
+                TestResultStatus.class,
+                dev.sortie.mission.v1.TestResultStatus.getDescriptor());
     }
 
     @Test
@@ -118,6 +125,30 @@ class MissionSchemaTest {
                 .isOne();
         DATABASE.execute("DELETE FROM missions WHERE mission_id = '" + MISSION + "'");
         assertThat(count("SELECT count(*) FROM dod_items")).isZero();
+    }
+
+    @Test
+    void keepsTestRunsWholeAndTakesWhatTheyHaveAwayWithThem() throws SQLException {
+        arrange();
+        DATABASE.execute("""
+                INSERT INTO test_runs (test_run_id, mission_id, created_at, updated_at)
+                VALUES ('01978c2e-0000-7000-8000-000000000050', '%s', now(), now())
+                """.formatted(MISSION), """
+                INSERT INTO test_results (test_run_id, category, name, status, duration_micros, created_at, updated_at)
+                VALUES ('01978c2e-0000-7000-8000-000000000050', 'unit', 'one', 'PASSED', 1, now(), now())
+                """, """
+                INSERT INTO test_log_chunks (test_run_id, sequence, text, created_at, updated_at)
+                VALUES ('01978c2e-0000-7000-8000-000000000050', 1, 'begun', now(), now())
+                """);
+        refuses("test_runs_finished_check", "UPDATE test_runs SET status = 'PASSED', finished_at = now()");
+        refuses("test_runs_finished_check", "UPDATE test_runs SET summary = '[]'");
+        refuses("test_runs_result_count_check", "UPDATE test_runs SET result_count = 50001");
+        refuses("test_results_duration_check", "UPDATE test_results SET duration_micros = -1");
+        refuses("test_log_chunks_sequence_check", "UPDATE test_log_chunks SET sequence = 0");
+        DATABASE.execute("DELETE FROM missions WHERE mission_id = '" + MISSION + "'");
+        for (var table : new String[] {"test_runs", "test_results", "test_log_chunks"}) {
+            assertThat(count("SELECT count(*) FROM " + table)).as(table).isZero();
+        }
     }
 
     private static <E extends Enum<E>> void agree(String check, Class<E> type, EnumDescriptor contract)
