@@ -141,6 +141,11 @@ public final class DodItems {
         return noteChange(tx, items.reopen(tx, item.id()));
     }
 
+    /** The items of a mission that are open, by creation. */
+    List<DodItem> open(Tx tx, UUID missionId) {
+        return items.list(tx, new DodItemStore.Filter(missionId, null, false), null, Refusals.MAX_CHILDREN);
+    }
+
     /** Deletes the items of a mission that is purged. */
     void deleteOfMission(Tx tx, UUID missionId) {
         items.deleteOfMission(tx, missionId)

@@ -246,6 +246,7 @@ public final class Missions {
         MissionFlow.checkMove(mission, move);
         var status = move.target();
         switch (move) {
+            case COMPLETE -> checkDone(tx, mission);
             case FAIL -> cancelOpen(tx, mission, "the mission failed", request.reason());
             case CANCEL -> cancelOpen(tx, mission, "the mission was cancelled", request.reason());
             default -> {}
@@ -262,6 +263,16 @@ public final class Missions {
                 .addKeyValue("mission_status", status)
                 .log("mission moves"));
         return flow.update(tx, moved);
+    }
+
+    /** Items and runs change under the mission's lock, which is held: what is met stays so until the mission moves. */
+    private void checkDone(Tx tx, Mission mission) {
+        var open = dodItems.open(tx, mission.id());
+        var newest = testRuns.newest(tx, mission.id());
+        if (!open.isEmpty()
+                || newest.filter(run -> run.status() != TestRunStatus.PASSED).isPresent()) {
+            throw Refusals.notDone(mission.id(), open, newest);
+        }
     }
 
     private void cancelOpen(Tx tx, Mission mission, String what, String reason) {

@@ -3,13 +3,18 @@ package dev.sortie.mission.domain;
 import dev.sortie.mission.v1.ErrorReason;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 
 /** Why an operation of this service is refused, where several operations refuse for the same reason. */
 public final class Refusals {
     /** How many hops a mission and steps a hop can hold. */
     public static final int MAX_CHILDREN = 1_000;
+
+    /** How much of the text of an item a refusal shows, in characters. */
+    private static final int SHOWN = 60;
 
     private Refusals() {}
 
@@ -156,6 +161,43 @@ public final class Refusals {
                 .with("id", id)
                 .with("limit", limit)
                 .exception();
+    }
+
+    /**
+     * The definition of done is not met.
+     *
+     * @param open the items that are open
+     * @param newest the newest run of the tests; where it passed, it is nothing that stands in the way
+     */
+    public static FailureException notDone(UUID missionId, List<DodItem> open, Optional<TestRun> newest) {
+        var unmet = newest.filter(run -> run.status() != TestRunStatus.PASSED);
+        var violations = new ArrayList<Failure.PreconditionViolation>();
+        unmet.ifPresent(run -> violations.add(new Failure.PreconditionViolation(
+                "TEST_RUN", "test_run/" + run.id(), "the newest test run is %s".formatted(run.status()))));
+        open.forEach(item -> violations.add(new Failure.PreconditionViolation(
+                "DOD_ITEM",
+                "dod_item/" + item.id(),
+                "open: " + beginning(item.fields().text()))));
+        var failure = Failure.failedPrecondition(
+                        ErrorReason.ERROR_REASON_DEFINITION_OF_DONE_UNMET,
+                        violations,
+                        "mission %s is not done: %d items are open, and %s",
+                        missionId,
+                        open.size(),
+                        unmet.map(run -> "the newest test run is " + run.status())
+                                .orElse("no test run stands in the way"))
+                .with("mission_id", missionId)
+                .with("open_items", open.size());
+        return unmet.map(run -> failure.with("test_run_id", run.id()).with("test_run_state", run.status()))
+                .orElse(failure)
+                .exception();
+    }
+
+    /** Short, so that there is room for others beside it. */
+    private static String beginning(String text) {
+        return text.codePointCount(0, text.length()) <= SHOWN
+                ? text
+                : text.substring(0, text.offsetByCodePoints(0, SHOWN)) + "…";
     }
 
     /** There is nothing to run. */

@@ -12,6 +12,7 @@ import dev.sortie.runtime.sql.Tx;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.TreeSet;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -146,6 +147,11 @@ public final class TestRuns {
         get(queries, id);
         var found = runs.listLogChunks(queries, id, page.after(), page.limit());
         return page.page(found.items(), found.cut(), chunk -> Keyset.of(chunk.sequence()));
+    }
+
+    /** The newest run of a mission. */
+    Optional<TestRun> newest(Tx tx, UUID missionId) {
+        return runs.list(tx, missionId, null, 1).stream().findFirst();
     }
 
     /** Deletes the runs of a mission that is purged. */
