@@ -82,9 +82,11 @@ final class DodItemProtos {
     }
 
     static ListDodItemsResponse toListResponse(Page<DodItem> page) {
-        var response = ListDodItemsResponse.newBuilder().setNextPageToken(page.nextPageToken());
-        page.items().forEach(item -> response.addDodItems(toMessage(item)));
-        return response.build();
+        var messages = page.messages(item -> toMessage(item));
+        return ListDodItemsResponse.newBuilder()
+                .addAllDodItems(messages.items())
+                .setNextPageToken(messages.nextPageToken())
+                .build();
     }
 
     static UpdateDodItemResponse toUpdateResponse(DodItem item) {

@@ -64,15 +64,19 @@ final class TestRunProtos {
     }
 
     static ListTestRunsResponse toListResponse(Page<TestRun> page) {
-        var response = ListTestRunsResponse.newBuilder().setNextPageToken(page.nextPageToken());
-        page.items().forEach(run -> response.addTestRuns(toMessage(run)));
-        return response.build();
+        var messages = page.messages(run -> toMessage(run));
+        return ListTestRunsResponse.newBuilder()
+                .addAllTestRuns(messages.items())
+                .setNextPageToken(messages.nextPageToken())
+                .build();
     }
 
     static ListTestResultsResponse toResultsResponse(Page<TestResult> page) {
-        var response = ListTestResultsResponse.newBuilder().setNextPageToken(page.nextPageToken());
-        page.items().forEach(result -> response.addResults(toMessage(result)));
-        return response.build();
+        var messages = page.messages(result -> toMessage(result));
+        return ListTestResultsResponse.newBuilder()
+                .addAllResults(messages.items())
+                .setNextPageToken(messages.nextPageToken())
+                .build();
     }
 
     static ListTestLogsResponse toLogsResponse(Page<TestLogChunk> page) {
