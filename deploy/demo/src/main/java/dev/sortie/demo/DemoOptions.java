@@ -130,11 +130,12 @@ record DemoOptions(
     }
 
     private static Path defaultDataFolder(Map<String, String> environment) {
-        var shared = environment.get("XDG_DATA_HOME");
-        var base = shared != null && !shared.isEmpty()
-                ? Path.of(shared)
-                : Path.of(System.getProperty("user.home"), ".local", "share");
-        return base.resolve("sortie");
+        var shared = environment.getOrDefault("XDG_DATA_HOME", "");
+        if (shared.startsWith("/")) {
+            return Path.of(shared, "sortie");
+        }
+        var home = environment.getOrDefault("HOME", System.getProperty("user.home"));
+        return Path.of(home, ".local", "share", "sortie");
     }
 
     private static String readToken(Path file) {

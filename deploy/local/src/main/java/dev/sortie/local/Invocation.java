@@ -69,8 +69,11 @@ record Invocation(
         }
         var base = environment.getOrDefault("XDG_DATA_HOME", "");
         // A relative path in this variable is to be ignored, by the specification that defines it.
-        return base.startsWith("/")
-                ? Path.of(base, "sortie")
-                : Path.of(System.getProperty("user.home"), ".local", "share", "sortie");
+        if (base.startsWith("/")) {
+            return Path.of(base, "sortie");
+        }
+        // As a shell understands ~; the JVM asks the password file.
+        var home = environment.getOrDefault("HOME", System.getProperty("user.home"));
+        return Path.of(home, ".local", "share", "sortie");
     }
 }
