@@ -208,17 +208,9 @@ final class ContextDocumentRacesTest {
 
             var purged = atOnce(() -> knowledge.runtime.database().transaction(documents::purgeExpired));
 
-            assertThat(purged.stream().mapToInt(Integer::intValue).sum()).isEqualTo(7);
-            try (var connection = database.connectAsOwner();
-                    var rows = connection.createStatement().executeQuery("""
-                            SELECT (SELECT count(*) FROM context_documents),
-                                   (SELECT count(*) FROM context_document_versions),
-                                   (SELECT count(*) FROM change_log WHERE kind = 'DELETED')
-                            """)) {
-                rows.next();
-                assertThat(List.of(rows.getInt(1), rows.getInt(2), rows.getInt(3)))
-                        .containsExactly(1, 1, 7);
-            }
+            // The server's own job may have some in hand: whoever takes one, it is gone in the end, and went once.
+            assertThat(purged.stream().mapToInt(Integer::intValue).sum()).isLessThanOrEqualTo(7);
+            TestKnowledge.await(() -> counts(database).equals(List.of(1, 1, 7)));
             assertThat(knowledge
                             .documents()
                             .getContextDocument(GetContextDocumentRequest.newBuilder()
@@ -226,6 +218,21 @@ final class ContextDocumentRacesTest {
                                     .build())
                             .getContextDocument())
                     .isEqualTo(visible);
+        }
+    }
+
+    /** Documents, their versions, and changes that say that something is gone. */
+    private static List<Integer> counts(TestDatabase database) {
+        try (var connection = database.connectAsOwner();
+                var rows = connection.createStatement().executeQuery("""
+                        SELECT (SELECT count(*) FROM context_documents),
+                               (SELECT count(*) FROM context_document_versions),
+                               (SELECT count(*) FROM change_log WHERE kind = 'DELETED')
+                        """)) {
+            rows.next();
+            return List.of(rows.getInt(1), rows.getInt(2), rows.getInt(3));
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
         }
     }
 
