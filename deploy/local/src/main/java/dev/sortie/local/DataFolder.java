@@ -18,12 +18,14 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * The folder that holds all that {@code up} keeps: the database, secrets, logs. A marker file says
@@ -42,6 +44,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * </pre>
  */
 final class DataFolder {
+
+    /** Who has taken the folder says so in the run file a moment later, on a busy machine. */
+    private static final Duration RUN_FILE_DELAY = Duration.ofSeconds(2);
 
     private static final String LAYOUT = "1";
     private static final FileAttribute<?> PRIVATE_FOLDER =
@@ -242,15 +247,20 @@ final class DataFolder {
      * @throws LocalException with {@link ExitCode#ALREADY_RUNNING} if another process has it
      */
     Lock lock(String command) {
-        var lock = tryLock()
-                .orElseThrow(() -> new LocalException(
-                        ExitCode.ALREADY_RUNNING,
-                        RunFile.read(this)
-                                .filter(run -> run.process().isPresent())
-                                .map(run -> run.describe(this, "Sortie runs already"))
-                                .orElse("Another Sortie process works in " + root + ".")));
+        var lock = tryLock().orElseThrow(() -> new LocalException(ExitCode.ALREADY_RUNNING, describeHolder()));
         RunFile.mine(command, RunFile.STARTING, Map.of()).write(this);
         return lock;
+    }
+
+    private String describeHolder() {
+        long end = System.nanoTime() + RUN_FILE_DELAY.toNanos();
+        var run = RunFile.read(this).filter(one -> one.process().isPresent());
+        while (run.isEmpty() && System.nanoTime() < end) {
+            LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+            run = RunFile.read(this).filter(one -> one.process().isPresent());
+        }
+        return run.map(one -> one.describe(this, "Sortie runs already"))
+                .orElse("Another Sortie process works in " + root + ".");
     }
 
     /** The right to work in the folder. */

@@ -116,7 +116,7 @@ final class LaunchedSortie implements AutoCloseable {
     void awaitReady() throws InterruptedException {
         var deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
         synchronized (lines) {
-            while (lines.stream().noneMatch(line -> line.startsWith("Sortie is ready"))) {
+            while (lines.stream().noneMatch(line -> line.startsWith("Logs are in"))) {
                 assertThat(process.isAlive())
                         .as("it ended; it printed:\n" + output())
                         .isTrue();
