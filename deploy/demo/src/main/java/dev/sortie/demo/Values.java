@@ -1,7 +1,6 @@
 package dev.sortie.demo;
 
 import com.google.protobuf.ListValue;
-import com.google.protobuf.NullValue;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
 import java.util.LinkedHashMap;
@@ -60,10 +59,6 @@ final class Values {
         return object.getFieldsOrDefault(field, Value.getDefaultInstance()).getListValue().getValuesList().stream()
                 .map(Value::getStructValue)
                 .toList();
-    }
-
-    static Value absent() {
-        return Value.newBuilder().setNullValue(NullValue.NULL_VALUE).build();
     }
 
     /** A map that keeps the order of its entries: name, value, name, value … */
