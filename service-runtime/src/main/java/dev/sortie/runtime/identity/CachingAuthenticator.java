@@ -76,8 +76,8 @@ public final class CachingAuthenticator implements Authenticator {
             }
             var since = slot.unreachable;
             if (since != null && !since.equals(before)) {
-                throw since.failure; // what was waited for has failed; asking once more for each who waited helps
-                // nobody
+                // What was waited for has failed; asking once more for each who waited helps nobody.
+                throw since.failure;
             }
             return ask(token, key, slot);
         } finally {
