@@ -53,6 +53,19 @@ public final class Database implements AutoCloseable {
     private final AtomicInteger active = new AtomicInteger();
     private final Counter retries;
     private final List<Runnable> changeListeners = new CopyOnWriteArrayList<>();
+    private final List<StatementListener> statementListeners = new CopyOnWriteArrayList<>();
+
+    /** Hears of statements. */
+    @FunctionalInterface
+    public interface StatementListener {
+        /**
+         * A statement is about to be sent. Must not block.
+         *
+         * @param principal on whose behalf
+         * @param parameters may hold secrets
+         */
+        void onStatement(Principal principal, String sql, @Nullable Object[] parameters);
+    }
 
     private Database(
             Vertx vertx, DatabaseSettings settings, String serviceName, InstantSource clock, MeterRegistry meters) {
@@ -137,6 +150,11 @@ public final class Database implements AutoCloseable {
         changeListeners.add(listener);
     }
 
+    /** Calls back with every statement of this process but those that begin and end transactions: for tests of plans. */
+    public void onStatement(StatementListener listener) {
+        statementListeners.add(listener);
+    }
+
     /** The options of its connections, for those who need one of their own (a subscriber). */
     public PgConnectOptions connectOptions() {
         return new PgConnectOptions(connectOptions);
@@ -154,6 +172,12 @@ public final class Database implements AutoCloseable {
     public void close() {
         pipelined.close();
         pool.close();
+    }
+
+    private void tell(Principal principal, String sql, @Nullable Object[] parameters) {
+        for (var listener : statementListeners) {
+            listener.onStatement(principal, sql, parameters);
+        }
     }
 
     private Instant now() {
@@ -255,6 +279,7 @@ public final class Database implements AutoCloseable {
 
         private RowSet<Row> execute(String sql, @Nullable Object... parameters) {
             var tuple = Rows.parameters(parameters);
+            tell(principal, sql, parameters);
             try {
                 return await(pipelined.preparedQuery(sql).execute(tuple));
             } catch (Throwable failed) {
@@ -285,7 +310,7 @@ public final class Database implements AutoCloseable {
             var connection = connect();
             active.incrementAndGet();
             boolean committed = false;
-            var tx = new Tx(connection, principal, Database.this.now());
+            var tx = new Tx(connection, principal, Database.this.now(), Database.this::tell);
             try {
                 tx.begin(isolation.begin);
                 T result = work.apply(tx);

@@ -32,9 +32,22 @@ public record Migrations(String location) {
      * @param runtimeRole as which the server connects; must exist
      */
     public void migrate(String url, String runtimeRole) {
+        migrate(url, runtimeRole, "latest");
+    }
+
+    /**
+     * The same up to a version of the service's own schema, as an older release has it.
+     *
+     * @param version such as {@code 6}
+     */
+    public void migrate(String url, String runtimeRole, String version) {
         flyway(url, RUNTIME_LOCATION, RUNTIME_HISTORY, runtimeRole, CONNECT_RETRIES)
+                .load()
                 .migrate();
-        flyway(url, location, SERVICE_HISTORY, runtimeRole, CONNECT_RETRIES).migrate();
+        flyway(url, location, SERVICE_HISTORY, runtimeRole, CONNECT_RETRIES)
+                .target(version)
+                .load()
+                .migrate();
         grant(url, runtimeRole);
     }
 
@@ -53,11 +66,12 @@ public record Migrations(String location) {
     }
 
     private static boolean isApplied(String url, String location, String history) {
-        var info = flyway(url, location, history, roleOf(url), 0).info();
+        var info = flyway(url, location, history, roleOf(url), 0).load().info();
         return info.pending().length == 0 && info.applied().length > 0;
     }
 
-    private static Flyway flyway(String url, String location, String history, String runtimeRole, int connectRetries) {
+    private static FluentConfiguration flyway(
+            String url, String location, String history, String runtimeRole, int connectRetries) {
         var user = userInfo(url);
         FluentConfiguration configuration = Flyway.configure()
                 .dataSource(jdbcUrl(url), user[0], user.length > 1 ? user[1] : null)
@@ -72,7 +86,7 @@ public record Migrations(String location) {
                 .connectRetries(connectRetries);
         var postgresql = configuration.getConfigurationExtension(PostgreSQLConfigurationExtension.class);
         postgresql.setTransactionalLock(false); // else CREATE INDEX CONCURRENTLY waits for Flyway's own transaction
-        return configuration.load();
+        return configuration;
     }
 
     private static void grant(String url, String runtimeRole) {

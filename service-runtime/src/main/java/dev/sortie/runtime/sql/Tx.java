@@ -59,6 +59,7 @@ public final class Tx implements Queries {
     private final SqlConnection connection;
     private final Principal principal;
     private final Instant now;
+    private final Database.StatementListener statements;
     private final List<Change> changes = new ArrayList<>();
     private final List<Runnable> afterCommit = new ArrayList<>();
     private final List<Future<?>> unawaited = new ArrayList<>();
@@ -67,10 +68,11 @@ public final class Tx implements Queries {
     private boolean waiting;
     private boolean open = true;
 
-    Tx(SqlConnection connection, Principal principal, Instant now) {
+    Tx(SqlConnection connection, Principal principal, Instant now, Database.StatementListener statements) {
         this.connection = connection;
         this.principal = principal;
         this.now = now;
+        this.statements = statements;
     }
 
     @Override
@@ -110,6 +112,7 @@ public final class Tx implements Queries {
      */
     public void send(String sql, @Nullable Object... parameters) {
         checkOpen();
+        statements.onStatement(principal, sql, parameters);
         unawaited.add(connection.preparedQuery(sql).execute(Rows.parameters(parameters)));
     }
 
@@ -252,6 +255,7 @@ public final class Tx implements Queries {
     private RowSet<Row> execute(String sql, @Nullable Object... parameters) {
         checkOpen();
         checkWhole();
+        statements.onStatement(principal, sql, parameters);
         var future = connection.preparedQuery(sql).execute(Rows.parameters(parameters));
         waiting = true;
         try {

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
@@ -83,6 +84,25 @@ class DatabaseTest {
                         List.of(id));
         assertThat(found)
                 .contains(List.of(id, State.CLOSED, List.of("a", "b"), "{\"k\": [1, null]}", List.of((byte) 2), at));
+    }
+
+    @Test
+    void tellsOfEveryStatementOnWhoseBehalfItIsSent() {
+        var told = new CopyOnWriteArrayList<String>();
+        var id = UUID.randomUUID();
+        DATABASE.onStatement((principal, sql, parameters) -> {
+            if (parameters.length > 0 && id.equals(parameters[0])) {
+                told.add(principal.actor() + ": " + sql);
+            }
+        });
+        DATABASE.queries().update(INSERT, id, "told of");
+        DATABASE.transaction(SELF, Isolation.READ_COMMITTED, tx -> {
+            tx.send(ADD, id);
+            return tx.find(NUMBER, row -> row.getLong(0), id);
+        });
+        assertThatThrownBy(() -> DATABASE.queries().update(INSERT, id, "told of, and refused"))
+                .isInstanceOf(ConstraintViolation.class);
+        assertThat(told).hasSize(4).contains("test: " + ADD, "test: " + NUMBER).endsWith(told.getFirst());
     }
 
     @Test
