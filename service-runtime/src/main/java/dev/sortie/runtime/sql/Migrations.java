@@ -80,6 +80,8 @@ public record Migrations(String location) {
                 .baselineOnMigrate(true) // the other history's tables are there already
                 .baselineVersion("0")
                 .placeholders(Map.of("runtimeRole", runtimeRole))
+                .mixed(true) // a lock timeout and CREATE INDEX CONCURRENTLY stand in one file, which runs without a
+                // transaction
                 .validateMigrationNaming(true)
                 .createSchemas(false)
                 .loggers("slf4j")
