@@ -1,7 +1,7 @@
 package dev.sortie.agent;
 
 import dev.sortie.agent.api.ExecutionGrpcService;
-import dev.sortie.agent.api.MissionToolSteps;
+import dev.sortie.agent.api.MissionSubjects;
 import dev.sortie.agent.api.QueueGrpcService;
 import dev.sortie.agent.api.WorkGrpcService;
 import dev.sortie.agent.api.WorkOrderGrpcService;
@@ -12,7 +12,7 @@ import dev.sortie.agent.domain.LogSignals;
 import dev.sortie.agent.domain.Logs;
 import dev.sortie.agent.domain.Presence;
 import dev.sortie.agent.domain.Queues;
-import dev.sortie.agent.domain.ToolSteps;
+import dev.sortie.agent.domain.Subjects;
 import dev.sortie.agent.domain.Work;
 import dev.sortie.agent.domain.WorkOrders;
 import dev.sortie.agent.domain.WorkSignals;
@@ -56,7 +56,7 @@ public final class AgentServer implements AutoCloseable {
     private final AgentJobs jobs;
     private final WorkSignals signals;
 
-    private AgentServer(ServiceRuntime runtime, Authenticator authenticator, ToolSteps toolSteps) {
+    private AgentServer(ServiceRuntime runtime, Authenticator authenticator, Subjects subjects) {
         this.runtime = runtime;
         runtime.awaitDatabase();
         var database = runtime.database();
@@ -83,7 +83,7 @@ public final class AgentServer implements AutoCloseable {
                 () -> ThreadLocalRandom.current().nextDouble());
         var workers = new Workers(workerStore, work, ids);
         var queues = new Queues(new QueueStore(), signals, ids);
-        var workOrders = new WorkOrders(new WorkOrderStore(), queues, work, toolSteps, signals, ids);
+        var workOrders = new WorkOrders(new WorkOrderStore(), queues, work, subjects, signals, ids);
         var executions = new Executions(new ExecutionStore());
         var logs = new Logs(logStore, logSignals);
 
@@ -128,7 +128,7 @@ public final class AgentServer implements AutoCloseable {
             return new AgentServer(
                     runtime,
                     RemoteIdentity.authenticator(mission.channel(), clock),
-                    new MissionToolSteps(mission.channel()));
+                    new MissionSubjects(mission.channel()));
         } catch (RuntimeException failed) {
             runtime.close();
             throw failed;
@@ -139,17 +139,17 @@ public final class AgentServer implements AutoCloseable {
      * The same without mission-service.
      *
      * @param authenticator tells who calls
-     * @param toolSteps tells which tool steps there are
+     * @param subjects tells what there is that orders can be for
      */
     static AgentServer start(
             ServerSettings server,
             DatabaseSettings database,
             InstantSource clock,
             Authenticator authenticator,
-            ToolSteps toolSteps) {
+            Subjects subjects) {
         var runtime = open(server, database, clock);
         try {
-            return new AgentServer(runtime, authenticator, toolSteps);
+            return new AgentServer(runtime, authenticator, subjects);
         } catch (RuntimeException failed) {
             runtime.close();
             throw failed;

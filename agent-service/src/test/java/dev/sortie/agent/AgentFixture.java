@@ -3,6 +3,7 @@ package dev.sortie.agent;
 import com.google.protobuf.Duration;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
+import dev.sortie.agent.domain.Subject;
 import dev.sortie.agent.v1.ClaimReference;
 import dev.sortie.agent.v1.ClaimWorkRequest;
 import dev.sortie.agent.v1.ClaimedWork;
@@ -59,8 +60,8 @@ public final class AgentFixture implements AutoCloseable {
     private final InstantSource clock;
     private final AgentServer server;
     private final RunningServer running;
-    private final Set<UUID> toolSteps = ConcurrentHashMap.newKeySet();
-    private volatile Predicate<UUID> missionService = toolSteps::contains;
+    private final Set<Subject> subjects = ConcurrentHashMap.newKeySet();
+    private volatile Predicate<Subject> missionService = subjects::contains;
 
     public AgentFixture(InstantSource clock) {
         this(newDatabase(), true, clock);
@@ -82,7 +83,7 @@ public final class AgentFixture implements AutoCloseable {
                 DatabaseSettings.of(database.runtimeUrl()),
                 clock,
                 authenticator,
-                id -> missionService.test(id));
+                subject -> missionService.test(subject));
         try {
             server.runtime().awaitReady(PATIENCE);
         } catch (Exception failed) {
@@ -111,11 +112,16 @@ public final class AgentFixture implements AutoCloseable {
 
     /** From now on mission-service has this step. */
     public void toolStepExists(UUID id) {
-        toolSteps.add(id);
+        subjects.add(new Subject(Subject.Kind.TOOL_STEP, id));
+    }
+
+    /** From now on mission-service has this task. */
+    public void taskExists(UUID id) {
+        subjects.add(new Subject(Subject.Kind.TASK, id));
     }
 
     /** From now on mission-service is this. */
-    public void missionServiceIs(Predicate<UUID> other) {
+    public void missionServiceIs(Predicate<Subject> other) {
         missionService = other;
     }
 

@@ -385,6 +385,50 @@ class WorkOrderServiceTest {
     }
 
     @Test
+    void carriesTheTaskThatAnOrderIsForWhereverTheOrderIsSeen() {
+        var task = UUID.randomUUID();
+        AGENT.taskExists(task);
+        AGENT.enqueue(order(queue));
+        var placed = AGENT.enqueue(order(queue).setTaskId(task.toString()).setPriority(1));
+
+        var claim = AGENT.claimOne(AGENT.register(1), queue);
+
+        assertThat(placed.getTaskId()).isEqualTo(task.toString());
+        assertThat(placed.getToolStepId()).isEmpty();
+        assertThat(claim.getWorkOrder().getTaskId()).isEqualTo(task.toString());
+        assertThat(AGENT.execution(claim.getExecutionId()).getTaskId()).isEqualTo(task.toString());
+        assertThat(list(ListWorkOrdersRequest.newBuilder().setTaskId(task.toString())))
+                .singleElement()
+                .extracting(WorkOrder::getWorkOrderId)
+                .isEqualTo(placed.getWorkOrderId());
+        assertThat(list(ListWorkOrdersRequest.newBuilder()
+                        .setTaskId(task.toString())
+                        .setStatus(WorkOrderStatus.WORK_ORDER_STATUS_PENDING)))
+                .isEmpty();
+        assertThat(AGENT.number(changes("work_order") + " AND resource_id = '" + placed.getWorkOrderId()
+                        + "' AND attributes->>'task_id' = '" + task + "'"))
+                .isEqualTo(2);
+    }
+
+    @Test
+    void refusesAnOrderForATaskThatDoesNotExistAndOneForTwoThings() {
+        var task = UUID.randomUUID().toString();
+        StatusAssert.fails(() -> AGENT.enqueueAll(List.of(
+                        order(queue).build(), order(queue).setTaskId(task).build())))
+                .with(Status.Code.FAILED_PRECONDITION, dev.sortie.type.v1.ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND)
+                .metadata("field", "work_orders[1].task_id")
+                .metadata("resource", "task")
+                .metadata("id", task);
+        StatusAssert.fails(() -> AGENT.enqueue(order(queue).setTaskId(task).setToolStepId(task)))
+                .with(Status.Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
+                .field("work_orders[0].task_id");
+        StatusAssert.fails(() ->
+                        list(ListWorkOrdersRequest.newBuilder().setTaskId(task).setToolStepId(task)))
+                .with(Status.Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
+                .field("task_id");
+    }
+
+    @Test
     void handsOutNoMoreThanOneAnswerHasRoomFor() {
         var large = struct("n", 1).toBuilder()
                 .putFields(

@@ -32,8 +32,13 @@ final class ExecutionProtos {
                 .setErrorMessage(execution.errorMessage())
                 .setStartTime(timestamp(execution.startedAt()))
                 .setUpdateTime(timestamp(execution.updatedAt()));
-        if (execution.toolStepId() != null) {
-            message.setToolStepId(execution.toolStepId().toString());
+        var subject = execution.subject();
+        if (subject != null) {
+            var id = subject.id().toString();
+            switch (subject.kind()) {
+                case TOOL_STEP -> message.setToolStepId(id);
+                case TASK -> message.setTaskId(id);
+            }
         }
         if (report.exitCode() != null) {
             message.setExitCode(report.exitCode());

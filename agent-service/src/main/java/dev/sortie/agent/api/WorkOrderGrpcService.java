@@ -1,6 +1,5 @@
 package dev.sortie.agent.api;
 
-import static dev.sortie.runtime.grpc.Messages.nullableUuid;
 import static dev.sortie.runtime.grpc.Messages.uuid;
 
 import dev.sortie.agent.domain.WorkOrders;
@@ -68,7 +67,7 @@ public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderSe
                 r -> new WorkOrders.ListRequest(
                         r.getQueueName().isEmpty() ? null : r.getQueueName(),
                         WorkOrderProtos.toStatus(r.getStatus()),
-                        nullableUuid(r.getToolStepId()),
+                        WorkOrderProtos.toSubject(r),
                         after == null ? null : after.uuid(0),
                         page.limit()),
                 workOrders::list,

@@ -3,15 +3,17 @@ package dev.sortie.agent.api;
 import static dev.sortie.runtime.grpc.Messages.duration;
 import static dev.sortie.runtime.grpc.Messages.instant;
 import static dev.sortie.runtime.grpc.Messages.json;
-import static dev.sortie.runtime.grpc.Messages.nullableUuid;
 import static dev.sortie.runtime.grpc.Messages.struct;
 import static dev.sortie.runtime.grpc.Messages.timestamp;
+import static dev.sortie.runtime.grpc.Messages.uuid;
 
 import com.google.protobuf.CodedOutputStream;
 import com.google.protobuf.Message;
+import dev.sortie.agent.domain.Subject;
 import dev.sortie.agent.domain.WorkOrder;
 import dev.sortie.agent.domain.WorkOrderStatus;
 import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
+import dev.sortie.agent.v1.ListWorkOrdersRequest;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.type.v1.ErrorReason;
 import java.io.IOException;
@@ -23,32 +25,57 @@ import org.jspecify.annotations.Nullable;
 
 /** Work orders as messages. */
 final class WorkOrderProtos {
+    private static final String BOTH = "given together with tool_step_id (expected: one of the two)";
+
     private WorkOrderProtos() {}
 
     static List<WorkOrder.Draft> toDrafts(EnqueueWorkOrdersRequest request) {
         var drafts = new ArrayList<WorkOrder.Draft>(request.getWorkOrdersCount());
-        var unnamed = new ArrayList<Failure.FieldViolation>();
+        var violations = new ArrayList<Failure.FieldViolation>();
         for (int i = 0; i < request.getWorkOrdersCount(); i++) {
             var field = "work_orders[" + i + "]";
             var order = request.getWorkOrders(i);
             if (order.getQueueName().isEmpty()) {
-                unnamed.add(new Failure.FieldViolation(field + ".queue_name", "value is required"));
-            } else {
+                violations.add(new Failure.FieldViolation(field + ".queue_name", "value is required"));
+            }
+            if (!order.getToolStepId().isEmpty() && !order.getTaskId().isEmpty()) {
+                violations.add(new Failure.FieldViolation(field + ".task_id", BOTH));
+            }
+            if (violations.isEmpty()) {
                 drafts.add(toDraft(order, field));
             }
         }
-        if (!unnamed.isEmpty()) {
-            throw Failure.invalidArgument(ErrorReason.ERROR_REASON_FIELD_INVALID, unnamed)
-                    .with("field_count", unnamed.size())
+        check(violations);
+        return drafts;
+    }
+
+    /** What a list is asked for; null for the orders of everything. */
+    static @Nullable Subject toSubject(ListWorkOrdersRequest request) {
+        if (!request.getToolStepId().isEmpty() && !request.getTaskId().isEmpty()) {
+            check(List.of(new Failure.FieldViolation("task_id", BOTH)));
+        }
+        return toSubject(request.getToolStepId(), request.getTaskId());
+    }
+
+    private static @Nullable Subject toSubject(String toolStepId, String taskId) {
+        if (!toolStepId.isEmpty()) {
+            return new Subject(Subject.Kind.TOOL_STEP, uuid(toolStepId));
+        }
+        return taskId.isEmpty() ? null : new Subject(Subject.Kind.TASK, uuid(taskId));
+    }
+
+    private static void check(List<Failure.FieldViolation> violations) {
+        if (!violations.isEmpty()) {
+            throw Failure.invalidArgument(ErrorReason.ERROR_REASON_FIELD_INVALID, violations)
+                    .with("field_count", violations.size())
                     .exception();
         }
-        return drafts;
     }
 
     private static WorkOrder.Draft toDraft(dev.sortie.agent.v1.WorkOrder order, String field) {
         return new WorkOrder.Draft(
                 order.getQueueName(),
-                nullableUuid(order.getToolStepId()),
+                toSubject(order.getToolStepId(), order.getTaskId()),
                 order.getPriority() == 0 ? WorkOrder.DEFAULT_PRIORITY : order.getPriority(),
                 json(order.getPayload(), field + ".payload"),
                 QueueProtos.toPolicy(order.getRetryPolicy()),
@@ -75,8 +102,13 @@ final class WorkOrderProtos {
                 .setCancelRequested(order.cancelRequested())
                 .setUpdateTime(timestamp(order.updatedAt()))
                 .setEtag(Long.toString(order.version()));
-        if (order.toolStepId() != null) {
-            message.setToolStepId(order.toolStepId().toString());
+        var subject = order.subject();
+        if (subject != null) {
+            var id = subject.id().toString();
+            switch (subject.kind()) {
+                case TOOL_STEP -> message.setToolStepId(id);
+                case TASK -> message.setTaskId(id);
+            }
         }
         if (order.payload() != null) {
             message.setPayload(struct(order.payload()));

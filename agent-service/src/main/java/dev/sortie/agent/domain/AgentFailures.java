@@ -22,15 +22,17 @@ public final class AgentFailures {
                 .exception();
     }
 
-    static FailureException toolStepNotFound(int position, UUID toolStepId) {
+    static FailureException subjectNotFound(int position, Subject subject) {
+        var field = "work_orders[%d].%s".formatted(position, subject.kind().field());
         return Failure.failedPrecondition(
                         dev.sortie.type.v1.ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND,
-                        "work_orders[%d].tool_step_id: tool step %s does not exist",
-                        position,
-                        toolStepId)
-                .with("field", "work_orders[" + position + "].tool_step_id")
-                .with("resource", "tool_step")
-                .with("id", toolStepId)
+                        "%s: %s %s does not exist",
+                        field,
+                        subject.kind().resource(),
+                        subject.id())
+                .with("field", field)
+                .with("resource", subject.kind().resource())
+                .with("id", subject.id())
                 .exception();
     }
 

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 public record Execution(
         UUID id,
         UUID workOrderId,
-        @Nullable UUID toolStepId,
+        @Nullable Subject subject,
         UUID workerId,
         ExecutionStatus status,
         int attempt,

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 public record HeldClaim(
         UUID workOrderId,
         String queueName,
-        @Nullable UUID toolStepId,
+        @Nullable Subject subject,
         UUID executionId,
         UUID workerId,
         byte[] claimHash,

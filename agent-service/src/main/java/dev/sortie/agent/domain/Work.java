@@ -231,11 +231,7 @@ public final class Work {
         var expired = claims.expire(tx, most);
         for (var order : expired) {
             tx.change(change(
-                    order.workOrderId(),
-                    order.version(),
-                    WorkOrderStatus.EXPIRED,
-                    order.queueName(),
-                    order.toolStepId()));
+                    order.workOrderId(), order.version(), WorkOrderStatus.EXPIRED, order.queueName(), order.subject()));
         }
         if (!expired.isEmpty()) {
             tx.afterCommit(() -> expired.forEach(o ->
@@ -366,7 +362,7 @@ public final class Work {
 
     private static Change change(ClaimedWork work) {
         var order = work.order();
-        return change(order.id(), order.version(), WorkOrderStatus.CLAIMED, order.queueName(), order.toolStepId())
+        return change(order.id(), order.version(), WorkOrderStatus.CLAIMED, order.queueName(), order.subject())
                 .with("worker_id", Objects.requireNonNull(order.workerId()))
                 .with("execution_id", work.executionId())
                 .with("attempt", order.attempt());
@@ -374,21 +370,21 @@ public final class Work {
 
     private static Change change(HeldClaim.End end) {
         var claim = end.claim();
-        return change(claim.workOrderId(), claim.version() + 1, end.status(), claim.queueName(), claim.toolStepId())
+        return change(claim.workOrderId(), claim.version() + 1, end.status(), claim.queueName(), claim.subject())
                 .with("worker_id", claim.workerId())
                 .with("execution_id", claim.executionId())
                 .with("attempt", claim.attempt());
     }
 
     /** An order's change of status, as watchers see it. */
-    static Change change(UUID id, long version, WorkOrderStatus status, String queueName, @Nullable UUID toolStepId) {
+    static Change change(UUID id, long version, WorkOrderStatus status, String queueName, @Nullable Subject subject) {
         var change = (version == 1
                         ? Change.created("work_order", id, version)
                         : Change.updated("work_order", id, version))
                 .with("work_order_id", id)
                 .with("status", status)
                 .with("queue_name", queueName);
-        return toolStepId == null ? change : change.with("tool_step_id", toolStepId);
+        return subject == null ? change : change.with(subject.kind().field(), subject.id());
     }
 
     private static Key key(ClaimReference reference) {

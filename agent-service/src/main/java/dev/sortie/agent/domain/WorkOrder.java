@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A piece of work in a queue.
  *
+ * @param subject what it is for; null for work of another kind
  * @param priority 1 is claimed first, 5 last
  * @param payload a JSON object; null in lists
  * @param result a JSON object; null before it is accepted, and in lists
@@ -21,7 +22,7 @@ public record WorkOrder(
         UUID id,
         String queueName,
         WorkOrderStatus status,
-        @Nullable UUID toolStepId,
+        @Nullable Subject subject,
         int priority,
         @Nullable String payload,
         @Nullable String result,
@@ -52,7 +53,7 @@ public record WorkOrder(
      */
     public record Draft(
             String queueName,
-            @Nullable UUID toolStepId,
+            @Nullable Subject subject,
             int priority,
             String payload,
             RetryPolicy.Wish retryPolicy,
@@ -72,7 +73,7 @@ public record WorkOrder(
                 id,
                 queueName,
                 WorkOrderStatus.CLAIMED,
-                toolStepId,
+                subject,
                 priority,
                 payload,
                 null,

@@ -31,16 +31,16 @@ public final class WorkOrders {
     private final WorkOrderStore orders;
     private final Queues queues;
     private final Work work;
-    private final ToolSteps toolSteps;
+    private final Subjects subjects;
     private final WorkSignals signals;
     private final Ids ids;
 
     public WorkOrders(
-            WorkOrderStore orders, Queues queues, Work work, ToolSteps toolSteps, WorkSignals signals, Ids ids) {
+            WorkOrderStore orders, Queues queues, Work work, Subjects subjects, WorkSignals signals, Ids ids) {
         this.orders = orders;
         this.queues = queues;
         this.work = work;
-        this.toolSteps = toolSteps;
+        this.subjects = subjects;
         this.signals = signals;
         this.ids = ids;
     }
@@ -53,7 +53,7 @@ public final class WorkOrders {
     public record ListRequest(
             @Nullable String queueName,
             @Nullable WorkOrderStatus status,
-            @Nullable UUID toolStepId,
+            @Nullable Subject subject,
             @Nullable UUID before,
             int limit) {}
 
@@ -88,7 +88,7 @@ public final class WorkOrders {
      */
     public Request request(Principal caller, List<WorkOrder.Draft> drafts) {
         try {
-            checkToolSteps(caller, drafts);
+            checkSubjects(caller, drafts);
             return new Request(drafts, null);
         } catch (FailureException refusal) {
             return new Request(drafts, refusal);
@@ -124,7 +124,7 @@ public final class WorkOrders {
                         1,
                         WorkOrderStatus.PENDING,
                         placement.draft().queueName(),
-                        placement.draft().toolStepId()));
+                        placement.draft().subject()));
                 continue;
             }
             var twin = twins.get(
@@ -174,7 +174,7 @@ public final class WorkOrders {
         } else {
             orders.cancelPending(tx, id);
             tx.change(Work.change(
-                    id, state.version() + 1, WorkOrderStatus.CANCELLED, state.queueName(), state.toolStepId()));
+                    id, state.version() + 1, WorkOrderStatus.CANCELLED, state.queueName(), state.subject()));
         }
         tx.audit("CancelWorkOrder", "work_order", id, Map.of("reason", cancellation.reason()));
         tx.afterCommit(() -> LOG.atInfo().addKeyValue("work_order_id", id).log("work order cancelled"));
@@ -195,15 +195,15 @@ public final class WorkOrders {
                 .orElseThrow(() -> AgentFailures.notFound("work_order", id));
     }
 
-    private void checkToolSteps(Principal caller, List<WorkOrder.Draft> drafts) {
+    private void checkSubjects(Principal caller, List<WorkOrder.Draft> drafts) {
         if (caller.isService() && caller.username().equals(MISSION_SERVICE)) {
             return;
         }
-        var known = new HashSet<UUID>();
+        var known = new HashSet<Subject>();
         for (int i = 0; i < drafts.size(); i++) {
-            var toolStepId = drafts.get(i).toolStepId();
-            if (toolStepId != null && known.add(toolStepId) && !toolSteps.exists(toolStepId)) {
-                throw AgentFailures.toolStepNotFound(i, toolStepId);
+            var subject = drafts.get(i).subject();
+            if (subject != null && known.add(subject) && !subjects.exists(subject)) {
+                throw AgentFailures.subjectNotFound(i, subject);
             }
         }
     }

@@ -9,6 +9,7 @@ import dev.sortie.agent.domain.ClaimedWork;
 import dev.sortie.agent.domain.EndedClaim;
 import dev.sortie.agent.domain.ExecutionStatus;
 import dev.sortie.agent.domain.HeldClaim;
+import dev.sortie.agent.domain.Subject;
 import dev.sortie.agent.domain.WorkOrder;
 import dev.sortie.agent.domain.WorkOrderStatus;
 import dev.sortie.runtime.sql.Queries;
@@ -31,7 +32,7 @@ public final class ClaimStore {
     // for that would lock orders of all of them. What others have locked is passed over. Columns of the state come from
     // the locked row, which may be newer than the snapshot.
     private static final String LOCK_CLAIMABLE = """
-            SELECT o.work_order_id, o.queue_name, 'PENDING' AS status, o.tool_step_id, o.priority,
+            SELECT o.work_order_id, o.queue_name, 'PENDING' AS status, o.tool_step_id, o.task_id, o.priority,
                 o.payload::text AS payload, NULL::text AS result, coalesce(r.error_message, '') AS error_message,
                 c.retry_count, o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier,
                 o.timeout_ms, o.dedupe_key, c.run_at, o.expires_at, o.enqueued_at, c.claimed_at,
@@ -100,7 +101,7 @@ public final class ClaimStore {
             """;
 
     private static final String HELD_CLAIM = """
-            SELECT s.work_order_id, s.queue_name, o.tool_step_id, s.execution_id, s.worker_id, s.claim_hash,
+            SELECT s.work_order_id, s.queue_name, o.tool_step_id, o.task_id, s.execution_id, s.worker_id, s.claim_hash,
                 s.retry_count, o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, s.run_at,
                 s.version
             FROM work_order_states s
@@ -232,7 +233,7 @@ public final class ClaimStore {
             FROM late l
             JOIN work_orders o ON o.work_order_id = l.work_order_id
             WHERE s.work_order_id = l.work_order_id
-            RETURNING s.work_order_id, s.queue_name, o.tool_step_id, s.version
+            RETURNING s.work_order_id, s.queue_name, o.tool_step_id, o.task_id, s.version
             """;
     // For queues that calls wait for: how many orders are claimable, and when the next one will be.
     private static final String LOOK_AHEAD = """
@@ -261,7 +262,7 @@ public final class ClaimStore {
 
     /** An order that nobody claimed in time. */
     public record Expired(
-            UUID workOrderId, String queueName, @Nullable UUID toolStepId, long version) {}
+            UUID workOrderId, String queueName, @Nullable Subject subject, long version) {}
 
     /** What a queue holds for those who wait: up to 100 claimable orders, and when the next one becomes it. */
     public record Outlook(
@@ -392,7 +393,7 @@ public final class ClaimStore {
                 row -> new Expired(
                         row.getUUID("work_order_id"),
                         row.getString("queue_name"),
-                        row.getUUID("tool_step_id"),
+                        WorkOrderStore.subject(row),
                         row.getLong("version")),
                 tx.now(),
                 most);
@@ -422,7 +423,7 @@ public final class ClaimStore {
         return new HeldClaim(
                 row.getUUID("work_order_id"),
                 row.getString("queue_name"),
-                row.getUUID("tool_step_id"),
+                WorkOrderStore.subject(row),
                 row.getUUID("execution_id"),
                 row.getUUID("worker_id"),
                 Rows.bytes(row, "claim_hash"),

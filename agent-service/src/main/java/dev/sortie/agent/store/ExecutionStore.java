@@ -14,16 +14,16 @@ import java.util.UUID;
 /** The table of executions, as it is read; claims write it. */
 public final class ExecutionStore {
     private static final String FIND = """
-            SELECT x.execution_id, x.work_order_id, o.tool_step_id, x.worker_id, x.status, x.attempt, x.exit_code,
-                x.stdout, x.stderr, x.metrics::text AS metrics, x.error_message, x.started_at, x.completed_at,
+            SELECT x.execution_id, x.work_order_id, o.tool_step_id, o.task_id, x.worker_id, x.status, x.attempt,
+                x.exit_code, x.stdout, x.stderr, x.metrics::text AS metrics, x.error_message, x.started_at, x.completed_at,
                 x.updated_at
             FROM executions x
             JOIN work_orders o ON o.work_order_id = x.work_order_id
             WHERE x.execution_id = $1::uuid
             """;
     private static final String SUMMARY = """
-            SELECT x.execution_id, x.work_order_id, o.tool_step_id, x.worker_id, x.status, x.attempt, x.exit_code,
-                '' AS stdout, '' AS stderr, x.metrics::text AS metrics, x.error_message, x.started_at,
+            SELECT x.execution_id, x.work_order_id, o.tool_step_id, o.task_id, x.worker_id, x.status, x.attempt,
+                x.exit_code, '' AS stdout, '' AS stderr, x.metrics::text AS metrics, x.error_message, x.started_at,
                 x.completed_at, x.updated_at
             FROM executions x
             JOIN work_orders o ON o.work_order_id = x.work_order_id
@@ -86,7 +86,7 @@ public final class ExecutionStore {
         return new Execution(
                 row.getUUID("execution_id"),
                 row.getUUID("work_order_id"),
-                row.getUUID("tool_step_id"),
+                WorkOrderStore.subject(row),
                 row.getUUID("worker_id"),
                 Rows.value(row, "status", ExecutionStatus.class),
                 row.getInteger("attempt"),

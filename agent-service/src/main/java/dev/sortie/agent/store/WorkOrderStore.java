@@ -1,5 +1,6 @@
 package dev.sortie.agent.store;
 
+import dev.sortie.agent.domain.Subject;
 import dev.sortie.agent.domain.WorkOrder;
 import dev.sortie.agent.domain.WorkOrderStatus;
 import dev.sortie.agent.domain.WorkOrders;
@@ -25,8 +26,8 @@ import org.jspecify.annotations.Nullable;
 public final class WorkOrderStore {
     // Without what may be large.
     private static final String SUMMARY = """
-            SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.priority, NULL::text AS payload,
-                NULL::text AS result, coalesce(r.error_message, '') AS error_message, s.retry_count, o.max_retries,
+            SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.task_id, o.priority,
+                NULL::text AS payload, NULL::text AS result, coalesce(r.error_message, '') AS error_message, s.retry_count, o.max_retries,
                 o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms, o.dedupe_key, s.run_at,
                 o.expires_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id, s.cancel_requested,
                 s.updated_at, s.version
@@ -35,8 +36,8 @@ public final class WorkOrderStore {
             LEFT JOIN work_order_results r ON r.work_order_id = o.work_order_id
             """;
     private static final String FIND = """
-            SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.priority, o.payload::text AS payload,
-                r.result::text AS result, coalesce(r.error_message, '') AS error_message, s.retry_count,
+            SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.task_id, o.priority,
+                o.payload::text AS payload, r.result::text AS result, coalesce(r.error_message, '') AS error_message, s.retry_count,
                 o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms,
                 o.dedupe_key, s.run_at, o.expires_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id,
                 s.cancel_requested, s.updated_at, s.version
@@ -69,21 +70,26 @@ public final class WorkOrderStore {
               AND ($4::text IS NULL OR s.status = $4::text) AND ($5::text IS NULL OR o.queue_name = $5::text)
             ORDER BY o.work_order_id DESC LIMIT $2::integer
             """;
+    private static final String LIST_BY_TASK = PAGE + """
+              AND o.task_id = $3::uuid
+              AND ($4::text IS NULL OR s.status = $4::text) AND ($5::text IS NULL OR o.queue_name = $5::text)
+            ORDER BY o.work_order_id DESC LIMIT $2::integer
+            """;
     // Waits for transactions that place the same dedupe keys, in one order for everybody; answers the orders that were
     // placed.
     private static final String INSERT = """
             WITH placed AS (
-                INSERT INTO work_orders (work_order_id, queue_name, tool_step_id, priority, payload, max_retries,
-                    initial_backoff_ms, max_backoff_ms, backoff_multiplier, timeout_ms, dedupe_key, content_hash,
-                    expires_at, enqueued_at)
-                SELECT o.id, o.queue_name, o.tool_step_id, o.priority, o.payload::jsonb, o.retries, o.initial_ms,
-                    o.max_ms, o.multiplier, o.timeout_ms, o.dedupe_key, decode(o.content_hash, 'hex'), o.expires_at,
-                    $14::timestamptz
+                INSERT INTO work_orders (work_order_id, queue_name, tool_step_id, task_id, priority, payload,
+                    max_retries, initial_backoff_ms, max_backoff_ms, backoff_multiplier, timeout_ms, dedupe_key,
+                    content_hash, expires_at, enqueued_at)
+                SELECT o.id, o.queue_name, o.tool_step_id, o.task_id, o.priority, o.payload::jsonb, o.retries,
+                    o.initial_ms, o.max_ms, o.multiplier, o.timeout_ms, o.dedupe_key, decode(o.content_hash, 'hex'),
+                    o.expires_at, $14::timestamptz
                 FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::text[], $6::integer[],
                     $7::bigint[], $8::bigint[], $9::double precision[], $10::bigint[], $11::text[], $12::text[],
-                    $13::timestamptz[])
+                    $13::timestamptz[], $16::uuid[])
                     WITH ORDINALITY AS o (id, queue_name, tool_step_id, priority, payload, retries, initial_ms,
-                        max_ms, multiplier, timeout_ms, dedupe_key, content_hash, expires_at, position)
+                        max_ms, multiplier, timeout_ms, dedupe_key, content_hash, expires_at, task_id, position)
                 ORDER BY o.queue_name, o.dedupe_key, o.position
                 ON CONFLICT (queue_name, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
                 RETURNING work_order_id, queue_name, priority, expires_at
@@ -100,7 +106,7 @@ public final class WorkOrderStore {
             JOIN work_orders o ON o.queue_name = d.queue_name AND o.dedupe_key = d.dedupe_key
             """;
     private static final String LOCK_STATE = """
-            SELECT s.work_order_id, s.status, s.version, s.queue_name, o.tool_step_id
+            SELECT s.work_order_id, s.status, s.version, s.queue_name, o.tool_step_id, o.task_id
             FROM work_order_states s
             JOIN work_orders o ON o.work_order_id = s.work_order_id
             WHERE s.work_order_id = $1::uuid
@@ -119,7 +125,7 @@ public final class WorkOrderStore {
             WorkOrderStatus status,
             long version,
             String queueName,
-            @Nullable UUID toolStepId) {}
+            @Nullable Subject subject) {}
 
     /** Places orders, but for those whose dedupe keys are taken. */
     public Set<UUID> insert(Tx tx, List<Placement> placements) {
@@ -128,7 +134,7 @@ public final class WorkOrderStore {
                 row -> row.getUUID("work_order_id"),
                 column(UUID.class, placements, Placement::id),
                 column(String.class, placements, p -> p.draft().queueName()),
-                column(UUID.class, placements, p -> p.draft().toolStepId()),
+                column(UUID.class, placements, p -> idOf(Subject.Kind.TOOL_STEP, p.draft())),
                 column(Integer.class, placements, p -> p.draft().priority()),
                 column(String.class, placements, p -> p.draft().payload()),
                 column(Integer.class, placements, p -> p.retryPolicy().maxRetries()),
@@ -146,7 +152,8 @@ public final class WorkOrderStore {
                 column(String.class, placements, p -> Hex.of(p.draft().contentHash())),
                 column(Instant.class, placements, p -> p.draft().expiresAt()),
                 tx.now(),
-                column(Instant.class, placements, Placement::runAt)));
+                column(Instant.class, placements, Placement::runAt),
+                column(UUID.class, placements, p -> idOf(Subject.Kind.TASK, p.draft()))));
     }
 
     /** The orders that have the dedupe keys of these. */
@@ -173,13 +180,17 @@ public final class WorkOrderStore {
     }
 
     public List<WorkOrder> list(Queries queries, WorkOrders.ListRequest request) {
-        if (request.toolStepId() != null) {
+        var subject = request.subject();
+        if (subject != null) {
             return queries.list(
-                    LIST_BY_TOOL_STEP,
+                    switch (subject.kind()) {
+                        case TOOL_STEP -> LIST_BY_TOOL_STEP;
+                        case TASK -> LIST_BY_TASK;
+                    },
                     WorkOrderStore::map,
                     request.before(),
                     request.limit(),
-                    request.toolStepId(),
+                    subject.id(),
                     request.status(),
                     request.queueName());
         }
@@ -207,7 +218,7 @@ public final class WorkOrderStore {
                         Rows.value(row, "status", WorkOrderStatus.class),
                         row.getLong("version"),
                         row.getString("queue_name"),
-                        row.getUUID("tool_step_id")),
+                        subject(row)),
                 id);
     }
 
@@ -222,7 +233,7 @@ public final class WorkOrderStore {
                 row.getUUID("work_order_id"),
                 row.getString("queue_name"),
                 Rows.value(row, "status", WorkOrderStatus.class),
-                row.getUUID("tool_step_id"),
+                subject(row),
                 row.getInteger("priority"),
                 row.getString("payload"),
                 row.getString("result"),
@@ -240,6 +251,21 @@ public final class WorkOrderStore {
                 row.getBoolean("cancel_requested"),
                 Rows.instant(row, "updated_at"),
                 row.getLong("version"));
+    }
+
+    /** What an order is for, by its columns tool_step_id and task_id. */
+    static @Nullable Subject subject(Row row) {
+        var toolStepId = row.getUUID("tool_step_id");
+        if (toolStepId != null) {
+            return new Subject(Subject.Kind.TOOL_STEP, toolStepId);
+        }
+        var taskId = row.getUUID("task_id");
+        return taskId == null ? null : new Subject(Subject.Kind.TASK, taskId);
+    }
+
+    private static @Nullable UUID idOf(Subject.Kind kind, WorkOrder.Draft draft) {
+        var subject = draft.subject();
+        return subject == null || subject.kind() != kind ? null : subject.id();
     }
 
     /** One column of many rows, for unnest; of a type that is known even when all are null. */

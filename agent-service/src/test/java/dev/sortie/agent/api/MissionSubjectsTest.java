@@ -3,6 +3,7 @@ package dev.sortie.agent.api;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sortie.agent.domain.Subject;
 import dev.sortie.mission.v1.GetToolStepRequest;
 import dev.sortie.mission.v1.GetToolStepResponse;
 import dev.sortie.mission.v1.ToolStep;
@@ -25,8 +26,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Asking mission-service for tool steps. */
-class MissionToolStepsTest {
+/** Asking mission-service for what orders are for. */
+class MissionSubjectsTest {
     private static final Metadata.Key<String> AUTHORIZATION =
             Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
@@ -34,7 +35,7 @@ class MissionToolStepsTest {
     private final AtomicReference<String> authorization = new AtomicReference<>();
     private Server mission;
     private PeerChannel peer;
-    private MissionToolSteps toolSteps;
+    private MissionSubjects subjects;
 
     @BeforeEach
     void startMissionService() throws IOException {
@@ -64,7 +65,7 @@ class MissionToolStepsTest {
                 .build()
                 .start();
         peer = PeerChannel.open("127.0.0.1:" + mission.getPort(), () -> "own-token");
-        toolSteps = new MissionToolSteps(peer.channel());
+        subjects = new MissionSubjects(peer.channel());
     }
 
     @AfterEach
@@ -75,17 +76,19 @@ class MissionToolStepsTest {
 
     @Test
     void asksAsThisServiceWhetherAStepExists() {
-        assertThat(toolSteps.exists(UUID.randomUUID())).isTrue();
+        assertThat(subjects.exists(new Subject(Subject.Kind.TOOL_STEP, UUID.randomUUID())))
+                .isTrue();
         assertThat(authorization).hasValue("Bearer own-token");
         refusal.set(Status.NOT_FOUND);
-        assertThat(toolSteps.exists(UUID.randomUUID())).isFalse();
+        assertThat(subjects.exists(new Subject(Subject.Kind.TOOL_STEP, UUID.randomUUID())))
+                .isFalse();
     }
 
     @Test
     void isUnavailableWhenMissionServiceDoesNotSay() {
         for (var status : new Status[] {Status.UNAUTHENTICATED, Status.INTERNAL, Status.DEADLINE_EXCEEDED}) {
             refusal.set(status);
-            assertThatThrownBy(() -> toolSteps.exists(UUID.randomUUID()))
+            assertThatThrownBy(() -> subjects.exists(new Subject(Subject.Kind.TOOL_STEP, UUID.randomUUID())))
                     .isInstanceOfSatisfying(FailureException.class, failed -> {
                         assertThat(failed.failure()).isInstanceOf(Failure.Unavailable.class);
                         assertThat(failed.failure().metadata()).containsEntry("dependency", "mission-service");

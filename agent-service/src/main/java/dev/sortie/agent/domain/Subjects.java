@@ -1,15 +1,13 @@
 package dev.sortie.agent.domain;
 
-import java.util.UUID;
-
-/** The tool steps of mission-service. */
+/** What mission-service has that work orders can be for. */
 @FunctionalInterface
-public interface ToolSteps {
+public interface Subjects {
 
     /**
-     * True when the step exists.
+     * True when it exists.
      *
      * @throws dev.sortie.runtime.failure.FailureException UNAVAILABLE when mission-service cannot be asked
      */
-    boolean exists(UUID toolStepId);
+    boolean exists(Subject subject);
 }
