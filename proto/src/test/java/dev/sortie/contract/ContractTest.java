@@ -44,7 +44,12 @@ class ContractTest {
     private static final String COMMON_REASONS = "sortie.type.v1.ErrorReason";
 
     /** Points in time with a noun of their own. */
-    private static final Set<String> NAMED_TIMES = Set.of("sortie.mission.v1.Mission.deadline");
+    private static final Set<String> NAMED_TIMES = Set.of(
+            "sortie.mission.v1.ListPlansRequest.deadline_before",
+            "sortie.mission.v1.ListTasksRequest.deadline_before",
+            "sortie.mission.v1.Mission.deadline",
+            "sortie.mission.v1.Plan.deadline",
+            "sortie.mission.v1.Task.deadline");
 
     /** An anchored pattern without open-ended repetition, which is a bound by itself. */
     private static final Pattern BOUNDED_PATTERN = Pattern.compile("\\^(?:[^*+]|\\[[^]]*])*\\$");
