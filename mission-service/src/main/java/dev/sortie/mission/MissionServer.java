@@ -21,6 +21,7 @@ import dev.sortie.mission.domain.Logins;
 import dev.sortie.mission.domain.MissionFlow;
 import dev.sortie.mission.domain.MissionPurge;
 import dev.sortie.mission.domain.Missions;
+import dev.sortie.mission.domain.Moves;
 import dev.sortie.mission.domain.PasswordChanges;
 import dev.sortie.mission.domain.Passwords;
 import dev.sortie.mission.domain.RefreshTokens;
@@ -39,6 +40,7 @@ import dev.sortie.mission.store.DodItemStore;
 import dev.sortie.mission.store.FeedCursorStore;
 import dev.sortie.mission.store.HopStore;
 import dev.sortie.mission.store.MissionStore;
+import dev.sortie.mission.store.MoveStore;
 import dev.sortie.mission.store.OutboxStore;
 import dev.sortie.mission.store.RefreshTokenStore;
 import dev.sortie.mission.store.TestRunStore;
@@ -123,13 +125,15 @@ public final class MissionServer implements AutoCloseable {
         var assetStore = new AssetStore();
         var outboxStore = new OutboxStore();
         var outboxFilled = new AtomicReference<Runnable>(() -> {});
-        var flow = new MissionFlow(missionStore, hopStore);
+        var moves = new Moves(new MoveStore());
+        var flow = new MissionFlow(missionStore, hopStore, moves);
         var stepFlow = new StepFlow(
                 stepStore,
                 assetStore,
                 outboxStore,
                 tools,
                 flow,
+                moves,
                 ids,
                 () -> outboxFilled.get().run());
         var steps = new ToolSteps(stepStore, flow, stepFlow, ids);
@@ -137,7 +141,8 @@ public final class MissionServer implements AutoCloseable {
         var testRunStore = new TestRunStore();
         var testRuns = new TestRuns(testRunStore, missionStore, ids);
         var dodItems = new DodItems(new DodItemStore(), missionStore, assetStore, testRunStore, orders, ids);
-        var missions = new Missions(missionStore, hopStore, assetStore, dodItems, testRuns, flow, steps, runs, ids);
+        var missions =
+                new Missions(missionStore, hopStore, assetStore, dodItems, testRuns, flow, moves, steps, runs, ids);
         var hops = new Hops(missionStore, hopStore, assetStore, flow, steps, runs, ids);
         var assets = new Assets(assetStore, missionStore, hopStore, ids);
         var findings = new Findings(database, steps);

@@ -73,15 +73,15 @@ final class HopProtos {
     }
 
     static Hops.Request toRequest(StartHopRequest request) {
-        return new Hops.Request(uuid(request.getHopId()), request.getEtag(), "");
+        return new Hops.Request(uuid(request.getHopId()), request.getEtag(), request.getReason());
     }
 
     static Hops.Request toRequest(RunHopRequest request) {
-        return new Hops.Request(uuid(request.getHopId()), request.getEtag(), "");
+        return new Hops.Request(uuid(request.getHopId()), request.getEtag(), request.getReason());
     }
 
     static Hops.Request toRequest(CompleteHopRequest request) {
-        return new Hops.Request(uuid(request.getHopId()), request.getEtag(), "");
+        return new Hops.Request(uuid(request.getHopId()), request.getEtag(), request.getReason());
     }
 
     static Hops.Request toRequest(FailHopRequest request) {

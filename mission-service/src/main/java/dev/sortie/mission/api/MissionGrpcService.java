@@ -19,6 +19,8 @@ import dev.sortie.mission.v1.GetMissionRequest;
 import dev.sortie.mission.v1.GetMissionResponse;
 import dev.sortie.mission.v1.GetMissionTreeRequest;
 import dev.sortie.mission.v1.GetMissionTreeResponse;
+import dev.sortie.mission.v1.ListMissionMovesRequest;
+import dev.sortie.mission.v1.ListMissionMovesResponse;
 import dev.sortie.mission.v1.ListMissionsRequest;
 import dev.sortie.mission.v1.ListMissionsResponse;
 import dev.sortie.mission.v1.MissionServiceGrpc.MissionServiceImplBase;
@@ -153,5 +155,15 @@ public final class MissionGrpcService extends MissionServiceImplBase {
                 r -> uuid(r.getMissionId()),
                 (principal, id) -> database.transaction(principal, Isolation.SNAPSHOT, tx -> missions.tree(tx, id)),
                 MissionProtos::toTreeResponse);
+    }
+
+    @Override
+    public void listMissionMoves(ListMissionMovesRequest request, StreamObserver<ListMissionMovesResponse> observer) {
+        replies.read(
+                request,
+                observer,
+                pages::open,
+                (queries, page) -> missions.moves(queries, MoveProtos.toTimeline(request), page),
+                MoveProtos::toListResponse);
     }
 }

@@ -120,11 +120,11 @@ final class MissionProtos {
     }
 
     static Missions.Request toRequest(ApproveMissionRequest request) {
-        return new Missions.Request(uuid(request.getMissionId()), request.getEtag(), "");
+        return new Missions.Request(uuid(request.getMissionId()), request.getEtag(), request.getReason());
     }
 
     static Missions.Request toRequest(SubmitMissionForQaRequest request) {
-        return new Missions.Request(uuid(request.getMissionId()), request.getEtag(), "");
+        return new Missions.Request(uuid(request.getMissionId()), request.getEtag(), request.getReason());
     }
 
     static Missions.Request toRequest(ReturnMissionToWorkRequest request) {
@@ -132,7 +132,7 @@ final class MissionProtos {
     }
 
     static Missions.Request toRequest(CompleteMissionRequest request) {
-        return new Missions.Request(uuid(request.getMissionId()), request.getEtag(), "");
+        return new Missions.Request(uuid(request.getMissionId()), request.getEtag(), request.getReason());
     }
 
     static Missions.Request toRequest(FailMissionRequest request) {
@@ -144,7 +144,7 @@ final class MissionProtos {
     }
 
     static Missions.Request toRequest(RunMissionRequest request) {
-        return new Missions.Request(uuid(request.getMissionId()), request.getEtag(), "");
+        return new Missions.Request(uuid(request.getMissionId()), request.getEtag(), request.getReason());
     }
 
     static CreateMissionResponse toCreateResponse(Mission mission) {

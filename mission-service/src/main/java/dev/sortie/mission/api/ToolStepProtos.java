@@ -86,7 +86,7 @@ final class ToolStepProtos {
     }
 
     static ToolSteps.Request toRequest(ExecuteToolStepRequest request) {
-        return new ToolSteps.Request(uuid(request.getToolStepId()), request.getEtag(), "");
+        return new ToolSteps.Request(uuid(request.getToolStepId()), request.getEtag(), request.getReason());
     }
 
     static ToolSteps.Request toRequest(CancelToolStepRequest request) {
@@ -94,7 +94,7 @@ final class ToolStepProtos {
     }
 
     static ToolSteps.Request toRequest(RetryToolStepRequest request) {
-        return new ToolSteps.Request(uuid(request.getToolStepId()), request.getEtag(), "");
+        return new ToolSteps.Request(uuid(request.getToolStepId()), request.getEtag(), request.getReason());
     }
 
     static CreateToolStepResponse toCreateResponse(ToolStep step) {

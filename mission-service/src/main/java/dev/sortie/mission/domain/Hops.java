@@ -98,7 +98,7 @@ public final class Hops {
             noteAll(tx, hops.shift(tx, mission.id(), place, places.size() - 1, 1));
         }
         var hop = hops.insert(tx, ids.next(), mission.id(), draft.fields(), place);
-        tx.change(MissionFlow.describe(Change.created("hop", hop.id(), hop.version()), hop));
+        flow.noteCreated(tx, hop);
         return hop;
     }
 
@@ -186,14 +186,15 @@ public final class Hops {
     }
 
     public Hop start(Tx tx, Request request) {
-        return flow.start(tx, lock(tx, request.id(), request.etag()), false).hop();
+        return flow.start(tx, lock(tx, request.id(), request.etag()), false, request.reason())
+                .hop();
     }
 
     /** Lets a hop's steps follow one another by themselves. */
     public Hop run(Tx tx, Request request) {
         var locked = lock(tx, request.id(), request.etag());
         MissionFlow.checkMove(locked.hop(), HopMove.RUN);
-        return runs.runHop(tx, locked.mission(), locked.hop());
+        return runs.runHop(tx, locked.mission(), locked.hop(), request.reason());
     }
 
     /** Completes a hop whose steps are done; a mission that runs goes on with the next one. */
@@ -204,7 +205,7 @@ public final class Hops {
         if (!open.isEmpty()) {
             throw stepsOpen(locked.hop(), open);
         }
-        var completed = flow.complete(tx, locked);
+        var completed = flow.complete(tx, locked, request.reason());
         if (completed.mission().running()) {
             runs.goOn(tx, completed.mission());
         }
@@ -222,7 +223,7 @@ public final class Hops {
     private Hop end(Tx tx, Request request, HopMove move, String what) {
         var locked = lock(tx, request.id(), request.etag());
         var ended = flow.end(tx, locked, move, request.reason());
-        steps.cancelOfHop(tx, request.id(), request.reason().isEmpty() ? what : what + ": " + request.reason());
+        steps.cancelOfHop(tx, request.id(), Moves.because(what, request.reason()));
         return ended.hop();
     }
 

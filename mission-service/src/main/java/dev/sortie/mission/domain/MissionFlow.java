@@ -8,6 +8,7 @@ import dev.sortie.runtime.sql.Change;
 import dev.sortie.runtime.sql.Tx;
 import java.util.Optional;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,10 +24,12 @@ public final class MissionFlow {
 
     private final MissionStore missions;
     private final HopStore hops;
+    private final Moves moves;
 
-    public MissionFlow(MissionStore missions, HopStore hops) {
+    public MissionFlow(MissionStore missions, HopStore hops, Moves moves) {
         this.missions = missions;
         this.hops = hops;
+        this.moves = moves;
     }
 
     /** Holds a mission until the end of the transaction. Refuses when it does not exist or is hidden. */
@@ -56,8 +59,9 @@ public final class MissionFlow {
      * Starts a hop, and with it the mission.
      *
      * @param running whether its steps follow one another by themselves
+     * @param reason why; may be empty
      */
-    public LockedHop start(Tx tx, LockedHop locked, boolean running) {
+    public LockedHop start(Tx tx, LockedHop locked, boolean running, String reason) {
         var hop = locked.hop();
         var mission = locked.mission();
         checkMove(hop, HopMove.START);
@@ -81,32 +85,47 @@ public final class MissionFlow {
                     throw Refusals.outOfOrder(
                             "hop", hop.id(), first.id(), first.status().name());
                 });
-        var started = update(tx, hop.withState(HopStatus.ACTIVE, running, "").withTimes(tx.now(), null));
+        var started =
+                update(tx, hop, hop.withState(HopStatus.ACTIVE, running, "").withTimes(tx.now(), null), reason);
         return logged(
                 tx,
                 new LockedHop(
                         update(
                                 tx,
+                                mission,
                                 mission.withState(
-                                        MissionStatus.ACTIVE, hop.id(), mission.running(), mission.statusReason())),
+                                        MissionStatus.ACTIVE, hop.id(), mission.running(), mission.statusReason()),
+                                name(hop) + " began"),
                         started));
     }
 
     /**
      * Completes a hop whose steps are done. The mission goes to QA if the hop is final, which ends its run; otherwise
      * to READY_TO_DESIGN, and a run of it goes on.
+     *
+     * @param reason why; may be empty
      */
-    public LockedHop complete(Tx tx, LockedHop locked) {
+    public LockedHop complete(Tx tx, LockedHop locked, String reason) {
         var hop = locked.hop();
         var mission = locked.mission();
         checkMove(hop, HopMove.COMPLETE);
         var completed = update(
-                tx, hop.resolved().withState(HopStatus.COMPLETED, false, "").withTimes(hop.startedAt(), tx.now()));
+                tx,
+                hop,
+                hop.resolved().withState(HopStatus.COMPLETED, false, "").withTimes(hop.startedAt(), tx.now()),
+                reason);
         boolean isFinal = hop.fields().isFinal();
         var move = isFinal ? MissionMove.END_FINAL_HOP : MissionMove.END_HOP;
         var next = mission.withState(move.target(), null, mission.running() && !isFinal, mission.statusReason());
         return logged(
-                tx, new LockedHop(update(tx, isFinal ? next.withTimes(tx.now(), null, null, null) : next), completed));
+                tx,
+                new LockedHop(
+                        update(
+                                tx,
+                                mission,
+                                isFinal ? next.withTimes(tx.now(), null, null, null) : next,
+                                name(hop) + (isFinal ? ", the final one, completed" : " completed")),
+                        completed));
     }
 
     /** Ends a hop without success. If it was active, the mission goes to READY_TO_DESIGN and its run ends. */
@@ -117,16 +136,20 @@ public final class MissionFlow {
         boolean wasActive = hop.status() == HopStatus.ACTIVE;
         var ended = update(
                 tx,
+                hop,
                 hop.withState(move.target(), false, reason.isEmpty() ? hop.errorMessage() : reason)
-                        .withTimes(hop.startedAt(), tx.now()));
+                        .withTimes(hop.startedAt(), tx.now()),
+                reason);
         return logged(
                 tx,
                 new LockedHop(
                         wasActive
                                 ? update(
                                         tx,
+                                        mission,
                                         mission.withState(
-                                                MissionMove.END_HOP.target(), null, false, mission.statusReason()))
+                                                MissionMove.END_HOP.target(), null, false, mission.statusReason()),
+                                        name(hop) + (move == HopMove.FAIL ? " failed" : " was cancelled"))
                                 : mission,
                         ended));
     }
@@ -137,7 +160,9 @@ public final class MissionFlow {
                 ? mission
                 : update(
                         tx,
-                        mission.withState(mission.status(), mission.currentHopId(), running, mission.statusReason()));
+                        mission,
+                        mission.withState(mission.status(), mission.currentHopId(), running, mission.statusReason()),
+                        "");
     }
 
     /**
@@ -148,19 +173,62 @@ public final class MissionFlow {
     public Hop setRunning(Tx tx, Hop hop, boolean running, String errorMessage) {
         return hop.running() == running && hop.errorMessage().equals(errorMessage)
                 ? hop
-                : update(tx, hop.withState(hop.status(), running, errorMessage));
+                : update(tx, hop, hop.withState(hop.status(), running, errorMessage), "");
     }
 
-    Mission update(Tx tx, Mission mission) {
-        var updated = missions.updateState(tx, mission);
+    /**
+     * Writes what a move, a run or its end changed, and tells of it.
+     *
+     * @param reason why the status changes, where it does; may be empty
+     */
+    Mission update(Tx tx, Mission before, Mission after, String reason) {
+        var updated = missions.updateState(tx, after);
         noteChange(tx, updated);
+        moves.record(tx, moveOf(updated, before.status(), reason));
         return updated;
     }
 
-    Hop update(Tx tx, Hop hop) {
-        var updated = hops.updateState(tx, hop);
+    /** The same of a hop. */
+    Hop update(Tx tx, Hop before, Hop after, String reason) {
+        var updated = hops.updateState(tx, after);
         noteChange(tx, updated);
+        moves.record(tx, moveOf(updated, before.status(), reason));
         return updated;
+    }
+
+    /** Tells of a new mission. */
+    void noteCreated(Tx tx, Mission mission) {
+        tx.change(describe(Change.created("mission", mission.id(), mission.version()), mission));
+        moves.record(tx, moveOf(mission, null, ""));
+    }
+
+    /** Tells of a new hop. */
+    void noteCreated(Tx tx, Hop hop) {
+        tx.change(describe(Change.created("hop", hop.id(), hop.version()), hop));
+        moves.record(tx, moveOf(hop, null, ""));
+    }
+
+    /** Cancels the hops of a mission that have not ended, with the mission. */
+    void cancelOpen(Tx tx, Mission mission, String reason) {
+        var cancelled = hops.cancelOpen(tx, mission.id());
+        cancelled.forEach(hop -> noteChange(tx, hop));
+        moves.record(
+                tx,
+                cancelled.stream()
+                        .map(hop -> moveOf(hop, hop.hasBegun() ? HopStatus.ACTIVE : HopStatus.PENDING, reason))
+                        .toList());
+    }
+
+    private static Move moveOf(Mission mission, @Nullable MissionStatus from, String reason) {
+        return Move.of(Move.Resource.MISSION, mission.id(), mission.id(), from, mission.status(), reason);
+    }
+
+    private static Move moveOf(Hop hop, @Nullable HopStatus from, String reason) {
+        return Move.of(Move.Resource.HOP, hop.id(), hop.missionId(), from, hop.status(), reason);
+    }
+
+    private static String name(Hop hop) {
+        return "hop \"%s\"".formatted(hop.fields().name());
     }
 
     private static LockedHop logged(Tx tx, LockedHop moved) {

@@ -35,6 +35,7 @@ public final class Missions {
     private final DodItems dodItems;
     private final TestRuns testRuns;
     private final MissionFlow flow;
+    private final Moves moves;
     private final HopSteps steps;
     private final Runs runs;
     private final Ids ids;
@@ -46,6 +47,7 @@ public final class Missions {
             DodItems dodItems,
             TestRuns testRuns,
             MissionFlow flow,
+            Moves moves,
             HopSteps steps,
             Runs runs,
             Ids ids) {
@@ -55,6 +57,7 @@ public final class Missions {
         this.dodItems = dodItems;
         this.testRuns = testRuns;
         this.flow = flow;
+        this.moves = moves;
         this.steps = steps;
         this.runs = runs;
         this.ids = ids;
@@ -102,7 +105,7 @@ public final class Missions {
                     .exception();
         }
         var mission = missions.insert(tx, ids.next(), owner, draft.fields());
-        tx.change(MissionFlow.describe(Change.created("mission", mission.id(), mission.version()), mission));
+        flow.noteCreated(tx, mission);
         return mission;
     }
 
@@ -140,6 +143,26 @@ public final class Missions {
                         assetsByScope.getOrDefault(hop.id(), List.of())))
                 .toList();
         return new MissionTree(mission, nodes, assetsByScope.getOrDefault(id, List.of()));
+    }
+
+    /**
+     * Which moves of a mission, its hops and steps are asked for.
+     *
+     * @param resource only those of such resources, where given
+     * @param resourceId only those of this one, where given
+     */
+    public record Timeline(
+            UUID missionId,
+            Move.@Nullable Resource resource,
+            @Nullable UUID resourceId) {}
+
+    /** A page of the moves of a mission, its hops and steps, newest first. */
+    public Page<Move.Recorded> moves(Queries queries, Timeline timeline, PageRequest page) {
+        if (!missions.isVisible(queries, timeline.missionId())) {
+            throw Refusals.notFound("mission", timeline.missionId());
+        }
+        return moves.list(
+                queries, Move.Root.MISSION, timeline.missionId(), timeline.resource(), timeline.resourceId(), page);
     }
 
     /** Changes what callers set, unless the mission is in a terminal status. */
@@ -186,7 +209,7 @@ public final class Missions {
     public Mission run(Tx tx, Request request) {
         var mission = lock(tx, request.id(), request.etag());
         MissionFlow.checkMove(mission, MissionMove.RUN);
-        return runs.runMission(tx, mission);
+        return runs.runMission(tx, mission, request.reason());
     }
 
     /**
@@ -215,7 +238,7 @@ public final class Missions {
         tx.audit("DeleteMission", "mission", mission.id(), Map.of("force", false));
         tx.afterCommit(
                 () -> LOG.atInfo().addKeyValue("mission_id", mission.id()).log("mission is hidden"));
-        return flow.update(tx, hidden);
+        return flow.update(tx, mission, hidden, "");
     }
 
     /** Brings a hidden mission back; one that is not hidden stays as it is. */
@@ -225,7 +248,7 @@ public final class Missions {
                 .orElseThrow(() -> Refusals.notFound("mission", request.id()));
         check(tx, mission, request.etag());
         return mission.isDeleted()
-                ? flow.update(tx, mission.withTimes(mission.qaAt(), mission.completedAt(), null, null))
+                ? flow.update(tx, mission, mission.withTimes(mission.qaAt(), mission.completedAt(), null, null), "")
                 : mission;
     }
 
@@ -247,8 +270,8 @@ public final class Missions {
         var status = move.target();
         switch (move) {
             case COMPLETE -> checkDone(tx, mission);
-            case FAIL -> cancelOpen(tx, mission, "the mission failed", request.reason());
-            case CANCEL -> cancelOpen(tx, mission, "the mission was cancelled", request.reason());
+            case FAIL -> cancelOpen(tx, mission, Moves.because("the mission failed", request.reason()));
+            case CANCEL -> cancelOpen(tx, mission, Moves.because("the mission was cancelled", request.reason()));
             default -> {}
         }
         // SUBMIT_FOR_QA and the ways to an end leave nothing that could run; the others start from where nothing does.
@@ -262,7 +285,7 @@ public final class Missions {
                 .addKeyValue("mission_id", mission.id())
                 .addKeyValue("mission_status", status)
                 .log("mission moves"));
-        return flow.update(tx, moved);
+        return flow.update(tx, mission, moved, request.reason());
     }
 
     /** Items and runs change under the mission's lock, which is held: what is met stays so until the mission moves. */
@@ -275,9 +298,9 @@ public final class Missions {
         }
     }
 
-    private void cancelOpen(Tx tx, Mission mission, String what, String reason) {
-        hops.cancelOpen(tx, mission.id()).forEach(hop -> MissionFlow.noteChange(tx, hop));
-        steps.cancelOfMission(tx, mission.id(), reason.isEmpty() ? what : what + ": " + reason);
+    private void cancelOpen(Tx tx, Mission mission, String reason) {
+        flow.cancelOpen(tx, mission, reason);
+        steps.cancelOfMission(tx, mission.id(), reason);
     }
 
     private void purge(Tx tx, Mission mission) {

@@ -9,10 +9,10 @@ import dev.sortie.runtime.sql.Tx;
 public interface Runs {
 
     /** Lets a hop run, and starts it if it is pending: RunHop. */
-    Hop runHop(Tx tx, Mission mission, Hop hop);
+    Hop runHop(Tx tx, Mission mission, Hop hop, String reason);
 
     /** Lets a mission run: RunMission. */
-    Mission runMission(Tx tx, Mission mission);
+    Mission runMission(Tx tx, Mission mission, String reason);
 
     /**
      * Goes on after a caller completed a hop of a running mission: starts the next hop, or ends the run where none is

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,6 +39,7 @@ public final class StepFlow {
     private final OutboxStore outbox;
     private final Tools tools;
     private final MissionFlow missions;
+    private final Moves moves;
     private final Ids ids;
     private final Runnable outboxFilled;
 
@@ -50,6 +52,7 @@ public final class StepFlow {
             OutboxStore outbox,
             Tools tools,
             MissionFlow missions,
+            Moves moves,
             Ids ids,
             Runnable outboxFilled) {
         this.steps = steps;
@@ -57,6 +60,7 @@ public final class StepFlow {
         this.outbox = outbox;
         this.tools = tools;
         this.missions = missions;
+        this.moves = moves;
         this.ids = ids;
         this.outboxFilled = outboxFilled;
     }
@@ -89,9 +93,10 @@ public final class StepFlow {
     /**
      * Sets a step to work: resolves its parameters, and has an order placed for it.
      *
+     * @param reason why; may be empty
      * @throws FailureException when the hop is not active, a step before it is not finished, or the step has errors
      */
-    ToolStep begin(Tx tx, LockedHop locked, ToolStep step) {
+    ToolStep begin(Tx tx, LockedHop locked, ToolStep step, String reason) {
         var hop = locked.hop();
         if (hop.status() != HopStatus.ACTIVE) {
             throw Refusals.moveNotAllowed(
@@ -110,6 +115,7 @@ public final class StepFlow {
         var tool = tools.find(tx, step.fields().toolId()).orElseThrow(); // else there are errors
         var begun = steps.updateState(tx, step.id(), step.state().begun(tx.now()));
         note(tx, begun);
+        moves.record(tx, moveOf(begun, step.status(), reason));
         var payload = JSON.createObjectNode()
                 .put("tool_id", tool.toolId())
                 .put("tool_step_id", step.id().toString())
@@ -146,6 +152,7 @@ public final class StepFlow {
         }
         var completed = steps.updateState(tx, step.id(), step.state().completed(result, order.id(), tx.now()));
         note(tx, completed);
+        moves.record(tx, moveOf(completed, step.status(), "work order %s completed".formatted(order.id())));
         outbox.removePlacing(tx, step.id(), step.state().attempt());
         log(completed, "tool step completes");
         if (locked.hop().running()) {
@@ -166,6 +173,8 @@ public final class StepFlow {
         var text = shorten(message);
         var failed = steps.updateState(tx, step.id(), step.state().failed(text, order, stopped, tx.now()));
         note(tx, failed);
+        moves.record(
+                tx, moveOf(failed, step.status(), order == null ? text : "work order %s: %s".formatted(order, text)));
         outbox.removePlacing(tx, step.id(), step.state().attempt());
         // What the step reads as well as fills still has its content; marked, the step could never be tried again.
         var lost = new TreeSet<>(step.fields().outputs());
@@ -192,6 +201,7 @@ public final class StepFlow {
         var cancelled = steps.updateState(tx, step.id(), step.state().cancelled(tx.now()));
         tx.change(describe(Change.updated("tool_step", cancelled.id(), cancelled.version()), cancelled)
                 .with("reason", reason));
+        moves.record(tx, moveOf(cancelled, step.status(), reason));
         if (wasRunning) {
             recall(tx, cancelled, reason);
         }
@@ -213,12 +223,14 @@ public final class StepFlow {
      * Begins the first step of a hop that is neither completed nor cancelled, if it is not at work already: one that
      * failed is tried again.
      *
+     * @param reason why; may be empty
      * @return false when there is no such step
      * @throws FailureException when it cannot begin
      */
-    boolean beginFirst(Tx tx, LockedHop locked) {
+    boolean beginFirst(Tx tx, LockedHop locked, String reason) {
         var first = steps.firstOpen(tx, locked.hop().id());
-        first.filter(step -> step.status() != ToolStepStatus.RUNNING).ifPresent(step -> begin(tx, locked, step));
+        first.filter(step -> step.status() != ToolStepStatus.RUNNING)
+                .ifPresent(step -> begin(tx, locked, step, reason));
         return first.isPresent();
     }
 
@@ -232,7 +244,7 @@ public final class StepFlow {
     void goOn(Tx tx, LockedHop locked) {
         var next = steps.firstOpen(tx, locked.hop().id());
         if (next.isEmpty()) {
-            goOn(tx, missions.complete(tx, locked).mission());
+            goOn(tx, missions.complete(tx, locked, "its last step is done").mission());
         } else if (next.get().status() == ToolStepStatus.PENDING) {
             beginOrStop(tx, locked, next.get());
         }
@@ -249,14 +261,18 @@ public final class StepFlow {
             missions.setRunning(tx, mission, false); // nothing is left, or nothing is designed yet
             return;
         }
-        beginOrStop(tx, missions.start(tx, new LockedHop(mission, next.get()), true), first.get());
+        beginOrStop(
+                tx,
+                missions.start(
+                        tx, new LockedHop(mission, next.get()), true, "the mission runs, and it is the next hop"),
+                first.get());
     }
 
     /** Nobody waits for an answer here: what keeps the step from beginning is kept with it, and ends the run. */
     private void beginOrStop(Tx tx, LockedHop locked, ToolStep step) {
         var errors = check(tx, locked, step.fields(), Set.of()).errors();
         if (errors.isEmpty()) {
-            begin(tx, locked, step);
+            begin(tx, locked, step, "the hop runs, and it is the next step");
             return;
         }
         keep(tx, step, errors);
@@ -286,6 +302,25 @@ public final class StepFlow {
         var kept = steps.updateState(tx, step.id(), step.state().withErrors(errors));
         note(tx, kept);
         return kept;
+    }
+
+    /** Tells of a new step. */
+    void noteCreated(Tx tx, ToolStep step) {
+        tx.change(describe(Change.created("tool_step", step.id(), step.version()), step));
+        moves.record(tx, moveOf(step, null, ""));
+    }
+
+    /** Records the moves of steps that were moved together. */
+    void noteMoves(Tx tx, List<ToolStep> moved, Function<ToolStep, ToolStepStatus> from, String reason) {
+        moves.record(
+                tx,
+                moved.stream()
+                        .map(step -> moveOf(step, from.apply(step), reason))
+                        .toList());
+    }
+
+    private static Move moveOf(ToolStep step, @Nullable ToolStepStatus from, String reason) {
+        return Move.of(Move.Resource.TOOL_STEP, step.id(), step.missionId(), from, step.status(), reason);
     }
 
     static void note(Tx tx, ToolStep step) {

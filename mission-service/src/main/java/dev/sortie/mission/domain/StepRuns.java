@@ -13,28 +13,30 @@ public final class StepRuns implements Runs {
     }
 
     @Override
-    public Hop runHop(Tx tx, Mission mission, Hop hop) {
+    public Hop runHop(Tx tx, Mission mission, Hop hop, String reason) {
         if (hop.running()) {
             return hop;
         }
-        var locked = activate(tx, new LockedHop(mission, hop));
-        if (!flow.beginFirst(tx, locked)) {
+        var why = Moves.because("the hop was run", reason);
+        var locked = activate(tx, new LockedHop(mission, hop), why);
+        if (!flow.beginFirst(tx, locked, why)) {
             throw Refusals.nothingToRun("hop", hop.id());
         }
         return locked.hop();
     }
 
     @Override
-    public Mission runMission(Tx tx, Mission mission) {
+    public Mission runMission(Tx tx, Mission mission, String reason) {
         if (mission.running()) {
             return mission;
         }
+        var why = Moves.because("the mission was run", reason);
         var running = missions.setRunning(tx, mission, true);
         var current = running.currentHopId();
         if (current == null) {
             var next = missions.firstPending(tx, mission.id())
                     .orElseThrow(() -> Refusals.nothingToRun("mission", mission.id()));
-            return begin(tx, activate(tx, new LockedHop(running, next)));
+            return begin(tx, activate(tx, new LockedHop(running, next), why), why);
         }
         var hop = missions.lockHop(tx, current).hop();
         if (flow.isDone(tx, hop)) {
@@ -42,7 +44,7 @@ public final class StepRuns implements Runs {
             flow.goOn(tx, new LockedHop(running, hop));
             return missions.lock(tx, mission.id());
         }
-        return begin(tx, activate(tx, new LockedHop(running, hop)));
+        return begin(tx, activate(tx, new LockedHop(running, hop), why), why);
     }
 
     @Override
@@ -50,16 +52,16 @@ public final class StepRuns implements Runs {
         flow.goOn(tx, mission);
     }
 
-    private Mission begin(Tx tx, LockedHop locked) {
-        if (!flow.beginFirst(tx, locked)) {
+    private Mission begin(Tx tx, LockedHop locked, String why) {
+        if (!flow.beginFirst(tx, locked, why)) {
             throw Refusals.nothingToRun("mission", locked.mission().id());
         }
         return locked.mission();
     }
 
-    private LockedHop activate(Tx tx, LockedHop locked) {
+    private LockedHop activate(Tx tx, LockedHop locked, String why) {
         return locked.hop().status() == HopStatus.PENDING
-                ? missions.start(tx, locked, true)
+                ? missions.start(tx, locked, true, why)
                 : new LockedHop(locked.mission(), missions.setRunning(tx, locked.hop(), true, ""));
     }
 }

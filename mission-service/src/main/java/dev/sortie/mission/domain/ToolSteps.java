@@ -86,7 +86,7 @@ public final class ToolSteps implements HopSteps {
         }
         var errors = flow.check(tx, locked, draft.fields(), place);
         var step = steps.insert(tx, ids.next(), hop.id(), draft.fields(), ToolStep.State.initial(errors), place);
-        tx.change(StepFlow.describe(Change.created("tool_step", step.id(), step.version()), step));
+        flow.noteCreated(tx, step);
         return step;
     }
 
@@ -195,7 +195,7 @@ public final class ToolSteps implements HopSteps {
     public ToolStep execute(Tx tx, Request request) {
         var locked = lock(tx, request.id(), request.etag());
         checkMove(locked.step(), ToolStepMove.EXECUTE);
-        return flow.begin(tx, locked.hop(), locked.step());
+        return flow.begin(tx, locked.hop(), locked.step(), request.reason());
     }
 
     /** Cancels a step that is not finished. */
@@ -210,7 +210,7 @@ public final class ToolSteps implements HopSteps {
         var locked = lock(tx, request.id(), request.etag());
         var step = locked.step();
         checkMove(step, ToolStepMove.RETRY);
-        var begun = flow.begin(tx, locked.hop(), step);
+        var begun = flow.begin(tx, locked.hop(), step, request.reason());
         if (step.state().stoppedRun() != StoppedRun.NONE) {
             if (step.state().stoppedRun() == StoppedRun.MISSION) {
                 missions.setRunning(tx, locked.hop().mission(), true);
@@ -237,10 +237,12 @@ public final class ToolSteps implements HopSteps {
 
     @Override
     public void interruptOfMission(Tx tx, UUID missionId, String reason) {
-        for (var step : steps.interruptOfMission(tx, missionId, reason)) {
+        var interrupted = steps.interruptOfMission(tx, missionId, reason);
+        for (var step : interrupted) {
             StepFlow.note(tx, step);
             flow.recall(tx, step, reason);
         }
+        flow.noteMoves(tx, interrupted, _ -> ToolStepStatus.RUNNING, reason);
     }
 
     @Override
@@ -257,10 +259,17 @@ public final class ToolSteps implements HopSteps {
         for (var step : cancelled) {
             tx.change(StepFlow.describe(Change.updated("tool_step", step.id(), step.version()), step)
                     .with("reason", reason));
-            if (step.state().startedAt() != null) { // else it was pending
+            if (wasRunning(step)) {
                 flow.recall(tx, step, reason);
             }
         }
+        flow.noteMoves(
+                tx, cancelled, step -> wasRunning(step) ? ToolStepStatus.RUNNING : ToolStepStatus.PENDING, reason);
+    }
+
+    /** Of a step that was cancelled with others: no step is pending again once it has begun. */
+    private static boolean wasRunning(ToolStep cancelled) {
+        return cancelled.state().startedAt() != null;
     }
 
     private void noteDeleted(Tx tx, List<ToolStep> deleted) {

@@ -3,6 +3,7 @@ package dev.sortie.mission.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sortie.mission.MissionFixture;
+import dev.sortie.mission.MoveChains;
 import dev.sortie.mission.domain.HopMove;
 import dev.sortie.mission.domain.HopStatus;
 import dev.sortie.mission.domain.MissionMove;
@@ -66,6 +67,7 @@ class RandomMovesTest {
         for (var mission : missions) {
             assertMissionIsWhole(mission);
         }
+        MoveChains.assertWhole(MISSION.database());
     }
 
     private void attempt(Random random, String mission) {

@@ -11,6 +11,7 @@ import dev.sortie.mission.domain.AssetStatus;
 import dev.sortie.mission.domain.DodCategory;
 import dev.sortie.mission.domain.HopStatus;
 import dev.sortie.mission.domain.MissionStatus;
+import dev.sortie.mission.domain.Move;
 import dev.sortie.mission.domain.TestResultStatus;
 import dev.sortie.mission.domain.TestRunStatus;
 import dev.sortie.runtime.testing.TestDatabase;
@@ -46,6 +47,7 @@ class MissionSchemaTest {
                 "test_results_status_check",
                 TestResultStatus.class,
                 dev.sortie.mission.v1.TestResultStatus.getDescriptor());
+        agree("moves_resource_check", Move.Resource.class, dev.sortie.mission.v1.MoveResource.getDescriptor());
     }
 
     @Test
