@@ -28,6 +28,7 @@ import dev.sortie.mission.domain.RefreshTokens;
 import dev.sortie.mission.domain.StepFlow;
 import dev.sortie.mission.domain.StepOutcomes;
 import dev.sortie.mission.domain.StepRuns;
+import dev.sortie.mission.domain.TestReports;
 import dev.sortie.mission.domain.TestRuns;
 import dev.sortie.mission.domain.ToolSteps;
 import dev.sortie.mission.domain.Tools;
@@ -184,7 +185,7 @@ public final class MissionServer implements AutoCloseable {
                         new ToolStepGrpcService(replies, pages, steps, findings),
                         new AssetGrpcService(replies, pages, assets),
                         new DodItemGrpcService(replies, pages, dodItems),
-                        new TestRunGrpcService(database, replies, pages, testRuns)));
+                        new TestRunGrpcService(database, replies, pages, testRuns, new TestReports(testRuns))));
     }
 
     /** Starts; returns once it listens. It is ready when its database is. */

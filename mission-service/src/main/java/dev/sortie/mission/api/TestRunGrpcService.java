@@ -2,11 +2,14 @@ package dev.sortie.mission.api;
 
 import static dev.sortie.runtime.grpc.Messages.uuid;
 
+import dev.sortie.mission.domain.TestReports;
 import dev.sortie.mission.domain.TestRuns;
 import dev.sortie.mission.v1.FinishTestRunRequest;
 import dev.sortie.mission.v1.FinishTestRunResponse;
 import dev.sortie.mission.v1.GetTestRunRequest;
 import dev.sortie.mission.v1.GetTestRunResponse;
+import dev.sortie.mission.v1.ImportTestReportsRequest;
+import dev.sortie.mission.v1.ImportTestReportsResponse;
 import dev.sortie.mission.v1.ListTestLogsRequest;
 import dev.sortie.mission.v1.ListTestLogsResponse;
 import dev.sortie.mission.v1.ListTestResultsRequest;
@@ -34,12 +37,15 @@ public final class TestRunGrpcService extends TestRunServiceImplBase {
     private final Replies replies;
     private final PageTokens pages;
     private final TestRuns runs;
+    private final TestReports reports;
 
-    public TestRunGrpcService(Database database, Replies replies, PageTokens pages, TestRuns runs) {
+    public TestRunGrpcService(
+            Database database, Replies replies, PageTokens pages, TestRuns runs, TestReports reports) {
         this.database = database;
         this.replies = replies;
         this.pages = pages;
         this.runs = runs;
+        this.reports = reports;
     }
 
     @Override
@@ -51,6 +57,12 @@ public final class TestRunGrpcService extends TestRunServiceImplBase {
     public StreamObserver<ReportTestResultsRequest> reportTestResults(
             StreamObserver<ReportTestResultsResponse> observer) {
         return replies.receive(observer, this::receive);
+    }
+
+    @Override
+    public StreamObserver<ImportTestReportsRequest> importTestReports(
+            StreamObserver<ImportTestReportsResponse> observer) {
+        return replies.receive(observer, this::receiveReports);
     }
 
     @Override
@@ -117,5 +129,17 @@ public final class TestRunGrpcService extends TestRunServiceImplBase {
                     .setReplacedCount(response.getReplacedCount() + reported.replaced());
         }
         return response.build();
+    }
+
+    /** The whole stream is received before a transaction begins: a slow caller keeps nobody waiting. */
+    private ImportTestReportsResponse receiveReports(ClientStream<ImportTestReportsRequest> stream) {
+        try (var upload = new ReportUpload()) {
+            for (var message = stream.next(); message != null; message = stream.next()) {
+                upload.add(message);
+            }
+            var reportImport = upload.toImport();
+            return replies.transact(
+                    upload.digest(), tx -> TestRunProtos.toImportResponse(reports.take(tx, reportImport)), _ -> true);
+        }
     }
 }

@@ -5,12 +5,15 @@ import static dev.sortie.runtime.grpc.Messages.timestamp;
 import static dev.sortie.runtime.grpc.Messages.uuid;
 
 import dev.sortie.mission.domain.TestLogChunk;
+import dev.sortie.mission.domain.TestReports;
 import dev.sortie.mission.domain.TestResult;
 import dev.sortie.mission.domain.TestRun;
 import dev.sortie.mission.domain.TestRuns;
 import dev.sortie.mission.v1.FinishTestRunRequest;
 import dev.sortie.mission.v1.FinishTestRunResponse;
 import dev.sortie.mission.v1.GetTestRunResponse;
+import dev.sortie.mission.v1.ImportTestReportsRequest;
+import dev.sortie.mission.v1.ImportTestReportsResponse;
 import dev.sortie.mission.v1.ListTestLogsResponse;
 import dev.sortie.mission.v1.ListTestResultsRequest;
 import dev.sortie.mission.v1.ListTestResultsResponse;
@@ -22,6 +25,7 @@ import dev.sortie.mission.v1.TestResultStatus;
 import dev.sortie.mission.v1.TestRunStatus;
 import dev.sortie.mission.v1.TestSummary;
 import dev.sortie.runtime.paging.Page;
+import java.util.List;
 
 /** Between runs of tests and their messages. */
 final class TestRunProtos {
@@ -37,6 +41,31 @@ final class TestRunProtos {
                 request.getLogChunksList().stream()
                         .map(chunk -> new TestLogChunk(chunk.getSequence(), chunk.getText()))
                         .toList());
+    }
+
+    /** @param first the first message of a stream */
+    static TestReports.Import toImport(ImportTestReportsRequest first, List<? extends TestReports.ReportFile> files) {
+        return new TestReports.Import(
+                uuid(first.getTestRunId()),
+                first.getCategory().isEmpty() ? TestReports.DEFAULT_CATEGORY : first.getCategory(),
+                first.getCategoryRulesList().stream()
+                        .map(rule -> new TestReports.CategoryRule(rule.getPattern(), rule.getCategory()))
+                        .toList(),
+                List.copyOf(files));
+    }
+
+    static ImportTestReportsResponse toImportResponse(TestReports.Imported imported) {
+        var response = ImportTestReportsResponse.newBuilder()
+                .setTestRun(toMessage(imported.reported().run()))
+                .setAddedCount(imported.reported().added())
+                .setReplacedCount(imported.reported().replaced());
+        imported.files()
+                .forEach(file -> response.addFilesBuilder()
+                        .setFileName(file.name())
+                        .setPassed(file.passed())
+                        .setFailed(file.failed())
+                        .setSkipped(file.skipped()));
+        return response.build();
     }
 
     static TestRuns.Finish toFinish(FinishTestRunRequest request) {

@@ -77,35 +77,71 @@ public final class TestRuns {
      * replaced: the last word on a test counts, and a stream that broke can be sent again.
      */
     public Reported report(Tx tx, Report report) {
-        var run = runs.find(tx, report.id()).orElseThrow(() -> Refusals.notFound("test_run", report.id()));
+        var filling = fill(tx, report.id());
+        filling.put(report.results(), report.logChunks());
+        return filling.end();
+    }
+
+    /** Takes a run in hand, to fill it batch by batch in one transaction. */
+    public Filling fill(Tx tx, UUID id) {
+        var run = runs.find(tx, id).orElseThrow(() -> Refusals.notFound("test_run", id));
         checkOwner(tx, run);
-        run = runs.lock(tx, report.id()).orElseThrow(() -> Refusals.notFound("test_run", report.id()));
+        run = runs.lock(tx, id).orElseThrow(() -> Refusals.notFound("test_run", id));
         checkMove(run, TestRun.Move.REPORT);
-        var results = lastWords(report.results());
-        var chunks = new LinkedHashMap<Long, TestLogChunk>();
-        report.logChunks().forEach(chunk -> chunks.put(chunk.sequence(), chunk));
-        var categories = new TreeSet<>(run.categories());
-        results.forEach(result -> categories.add(result.category()));
-        if (categories.size() > MAX_CATEGORIES) {
-            throw Refusals.tooManyChildren("test_run", run.id(), MAX_CATEGORIES);
+        return new Filling(tx, run);
+    }
+
+    /** A run that is being filled; it is locked. */
+    public final class Filling {
+        private final Tx tx;
+        private final TestRun run;
+        private final TreeSet<String> categories;
+        private long added;
+        private long replaced;
+        private int chunksAdded;
+
+        private Filling(Tx tx, TestRun run) {
+            this.tx = tx;
+            this.run = run;
+            this.categories = new TreeSet<>(run.categories());
         }
-        int added = runs.putResults(tx, run.id(), results);
-        if (run.resultCount() + added > MAX_RESULTS) {
-            throw Refusals.tooManyChildren("test_run", run.id(), MAX_RESULTS);
+
+        /** Stores results and pieces of the log in the place of those that are there. */
+        public void put(List<TestResult> results, List<TestLogChunk> logChunks) {
+            var last = lastWords(results);
+            var chunks = new LinkedHashMap<Long, TestLogChunk>();
+            logChunks.forEach(chunk -> chunks.put(chunk.sequence(), chunk));
+            last.forEach(result -> categories.add(result.category()));
+            if (categories.size() > MAX_CATEGORIES) {
+                throw Refusals.tooManyChildren("test_run", run.id(), MAX_CATEGORIES);
+            }
+            int fresh = runs.putResults(tx, run.id(), last);
+            added += fresh;
+            replaced += last.size() - fresh;
+            if (run.resultCount() + added > MAX_RESULTS) {
+                throw Refusals.tooManyChildren("test_run", run.id(), MAX_RESULTS);
+            }
+            chunksAdded += runs.putLogChunks(tx, run.id(), chunks.values());
+            if (run.logChunkCount() + chunksAdded > MAX_LOG_CHUNKS) {
+                throw Refusals.tooManyChildren("test_run", run.id(), MAX_LOG_CHUNKS);
+            }
         }
-        int chunksAdded = runs.putLogChunks(tx, run.id(), chunks.values());
-        if (run.logChunkCount() + chunksAdded > MAX_LOG_CHUNKS) {
-            throw Refusals.tooManyChildren("test_run", run.id(), MAX_LOG_CHUNKS);
+
+        /** The place behind the last piece of the log. */
+        public long nextLogPlace() {
+            return runs.lastLogPlace(tx, run.id()) + 1;
         }
-        var updated = noteChange(
-                tx,
-                runs.grow(
-                        tx,
-                        run.id(),
-                        List.copyOf(categories),
-                        run.resultCount() + added,
-                        run.logChunkCount() + chunksAdded));
-        return new Reported(updated, added, results.size() - added);
+
+        /** Writes what the run has by now, as one change. */
+        public Reported end() {
+            var updated = runs.grow(
+                    tx,
+                    run.id(),
+                    List.copyOf(categories),
+                    run.resultCount() + Math.toIntExact(added),
+                    run.logChunkCount() + chunksAdded);
+            return new Reported(noteChange(tx, updated), added, replaced);
+        }
     }
 
     /** Ends a run, with the summary of its results. */

@@ -79,6 +79,8 @@ public final class TestRunStore {
             )
             SELECT count(*) FILTER (WHERE is_new)::int AS added FROM put
             """;
+    private static final String LAST_LOG_PLACE =
+            "SELECT coalesce(max(sequence), 0) AS place FROM test_log_chunks WHERE test_run_id = $1::uuid";
     private static final String GROW = """
             UPDATE test_runs
             SET categories = $2::text[], result_count = $3::int, log_chunk_count = $4::int,
@@ -190,6 +192,11 @@ public final class TestRunStore {
                                 texts(chunks, TestLogChunk::text),
                                 tx.now())
                         .orElseThrow();
+    }
+
+    /** The place of the last piece of a run's log; 0 where there is none. */
+    public long lastLogPlace(Tx tx, UUID id) {
+        return tx.find(LAST_LOG_PLACE, row -> row.getLong("place"), id).orElseThrow();
     }
 
     /** Writes what a run has by now. The run is locked. */

@@ -38,6 +38,7 @@ import io.grpc.stub.StreamObserver;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Function;
 
 /** The calls of one caller that tests make again and again. */
 record Calls(
@@ -139,10 +140,15 @@ record Calls(
 
     /** One stream. */
     ReportTestResultsResponse report(List<ReportTestResultsRequest> messages) {
-        var answer = new CompletableFuture<ReportTestResultsResponse>();
-        var requests = TestRunServiceGrpc.newStub(testRuns.getChannel()).reportTestResults(new StreamObserver<>() {
+        return stream(TestRunServiceGrpc.newStub(testRuns.getChannel())::reportTestResults, messages);
+    }
+
+    /** A stream of requests that is answered once. */
+    static <Q, P> P stream(Function<StreamObserver<P>, StreamObserver<Q>> method, List<Q> messages) {
+        var answer = new CompletableFuture<P>();
+        var requests = method.apply(new StreamObserver<>() {
             @Override
-            public void onNext(ReportTestResultsResponse response) {
+            public void onNext(P response) {
                 answer.complete(response);
             }
 
