@@ -12,6 +12,11 @@ class HouseRulesTest {
     }
 
     @Test
+    void theCommandLineKeepsThem() {
+        HouseRules.ofLibrary("dev.sortie.cli").check();
+    }
+
+    @Test
     void theDemoKeepsThem() {
         HouseRules.ofLibrary("dev.sortie.demo").check();
     }

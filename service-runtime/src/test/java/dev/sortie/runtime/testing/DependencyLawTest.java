@@ -32,8 +32,10 @@ class DependencyLawTest {
             BELOW_SERVICES,
             "knowledge-service",
             BELOW_SERVICES,
-            // A worker and a client like anybody's: they have the contract and nothing else.
+            // Workers and clients like anybody's: they have the contract and nothing else.
             "deploy/demo",
+            Set.of("sortie-proto"),
+            "deploy/cli",
             Set.of("sortie-proto"));
 
     private static final Path TOP = Path.of("..");
