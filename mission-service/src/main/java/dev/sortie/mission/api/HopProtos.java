@@ -42,7 +42,12 @@ final class HopProtos {
         return new Hops.Draft(
                 uuid(hop.getMissionId()),
                 new Hop.Fields(
-                        hop.getName(), hop.getDescription(), hop.getRationale(), hop.getIsFinal(), hop.getIsResolved()),
+                        hop.getName(),
+                        hop.getDescription(),
+                        hop.getRationale(),
+                        hop.getIsFinal(),
+                        hop.getIsResolved(),
+                        hop.getPauseBefore()),
                 hop.hasSequenceOrder() ? hop.getSequenceOrder() : null);
     }
 
@@ -61,7 +66,8 @@ final class HopProtos {
                 paths.contains("description") ? hop.getDescription() : present.description(),
                 paths.contains("rationale") ? hop.getRationale() : present.rationale(),
                 paths.contains("is_final") ? hop.getIsFinal() : present.isFinal(),
-                paths.contains("is_resolved") ? hop.getIsResolved() : present.isResolved());
+                paths.contains("is_resolved") ? hop.getIsResolved() : present.isResolved(),
+                paths.contains("pause_before") ? hop.getPauseBefore() : present.pauseBefore());
     }
 
     static Hops.Request toRequest(DeleteHopRequest request) {
@@ -154,9 +160,14 @@ final class HopProtos {
                 .setIsResolved(fields.isResolved())
                 .setErrorMessage(hop.errorMessage())
                 .setRunning(hop.running())
+                .setPauseBefore(fields.pauseBefore())
+                .setRunState(RunProtos.toMessage(hop.runState()))
                 .setCreateTime(timestamp(hop.createdAt()))
                 .setUpdateTime(timestamp(hop.updatedAt()))
                 .setEtag(Long.toString(hop.version()));
+        if (hop.pause() != null) {
+            message.setPause(RunProtos.toMessage(hop.pause()));
+        }
         if (hop.startedAt() != null) {
             message.setStartTime(timestamp(hop.startedAt()));
         }

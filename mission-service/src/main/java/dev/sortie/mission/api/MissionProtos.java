@@ -240,6 +240,7 @@ final class MissionProtos {
                 .setAssignedTo(fields.assignedTo())
                 .setGithubUrl(fields.githubUrl())
                 .setRunning(mission.running())
+                .setRunState(RunProtos.toMessage(mission.runState()))
                 .setStatusReason(mission.statusReason())
                 .setCreateTime(timestamp(mission.createdAt()))
                 .setUpdateTime(timestamp(mission.updatedAt()))
@@ -249,6 +250,9 @@ final class MissionProtos {
         }
         if (mission.currentHopId() != null) {
             message.setCurrentHopId(mission.currentHopId().toString());
+        }
+        if (mission.pause() != null) {
+            message.setPause(RunProtos.toMessage(mission.pause()));
         }
         if (fields.budgetAmount() != null) {
             message.setBudgetAmount(fields.budgetAmount());

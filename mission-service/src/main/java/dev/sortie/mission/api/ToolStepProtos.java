@@ -54,7 +54,8 @@ final class ToolStepProtos {
                         step.getDescription(),
                         toParameters(step),
                         toResults(step),
-                        toConfigs(step)),
+                        toConfigs(step),
+                        step.getPauseBefore()),
                 step.hasSequenceOrder() ? step.getSequenceOrder() : null);
     }
 
@@ -74,7 +75,8 @@ final class ToolStepProtos {
                         paths.contains("description") ? step.getDescription() : present.description(),
                         paths.contains("parameter_mapping") ? parameters : present.parameterMapping(),
                         paths.contains("result_mapping") ? results : present.resultMapping(),
-                        paths.contains("resource_configs") ? configs : present.resourceConfigs()));
+                        paths.contains("resource_configs") ? configs : present.resourceConfigs(),
+                        paths.contains("pause_before") ? step.getPauseBefore() : present.pauseBefore()));
     }
 
     static ToolSteps.Request toRequest(DeleteToolStepRequest request) {
@@ -155,6 +157,7 @@ final class ToolStepProtos {
                 .setStatus(ToolStepStatus.valueOf(STATUS_PREFIX + state.status()))
                 .setSequenceOrder(step.sequenceOrder())
                 .setResourceConfigs(struct(fields.resourceConfigs()))
+                .setPauseBefore(fields.pauseBefore())
                 .setErrorMessage(state.errorMessage())
                 .setAttempt(state.attempt())
                 .setCreateTime(timestamp(step.createdAt()))

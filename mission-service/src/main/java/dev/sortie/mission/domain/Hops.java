@@ -130,6 +130,10 @@ public final class Hops {
         if (fields.equals(hop.fields())) {
             return hop;
         }
+        if (fields.pauseBefore() != hop.fields().pauseBefore() && hop.status() != HopStatus.PENDING) {
+            throw Refusals.notChangeable(
+                    "hop", hop.id(), hop.status(), "it has begun, so no run can stop before it: pause_before stays");
+        }
         var updated = hops.updateFields(tx, hop.id(), fields);
         MissionFlow.noteChange(tx, updated);
         return updated;
@@ -137,11 +141,13 @@ public final class Hops {
 
     /** Deletes a hop with its steps and assets, unless it is active. The hops after it move up. Returns it as it was. */
     public Hop delete(Tx tx, Request request) {
-        var hop = lock(tx, request.id(), request.etag()).hop();
+        var locked = lock(tx, request.id(), request.etag());
+        var hop = locked.hop();
         if (hop.status() == HopStatus.ACTIVE) {
             throw Refusals.notChangeable(
                     "hop", hop.id(), hop.status(), "an active hop is completed, failed or cancelled before it goes");
         }
+        flow.endPauseBefore(tx, locked.mission(), hop);
         // Not left to the database's cascade: each of them is somebody's to know of.
         steps.deleteOfHop(tx, hop.id());
         assets.deleteOfHop(tx, hop.missionId(), hop.id())

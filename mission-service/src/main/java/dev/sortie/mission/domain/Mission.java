@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param status where it stands
  * @param currentHopId the active hop
  * @param running whether hops follow one another by themselves
+ * @param pause where its run waits for a person; null when it does not
  * @param statusReason the reason given with the last move that takes one; may be empty
  * @param qaAt when it last entered QA
  * @param completedAt when it reached a terminal status
@@ -30,6 +31,7 @@ public record Mission(
         MissionStatus status,
         @Nullable UUID currentHopId,
         boolean running,
+        @Nullable Pause pause,
         String statusReason,
         @Nullable Instant qaAt,
         @Nullable Instant completedAt,
@@ -65,11 +67,16 @@ public record Mission(
         return deletedAt != null;
     }
 
+    public RunState runState() {
+        return RunState.of(running, pause);
+    }
+
     /** Whether the mission can make the move now. */
     public boolean allows(MissionMove move) {
         return move.isAllowed(status, currentHopId != null);
     }
 
+    /** A move, or the beginning or end of a run, which also ends a pause. */
     Mission withState(
             MissionStatus newStatus, @Nullable UUID newCurrentHopId, boolean newRunning, String newStatusReason) {
         return new Mission(
@@ -79,7 +86,27 @@ public record Mission(
                 newStatus,
                 newCurrentHopId,
                 newRunning,
+                null,
                 newStatusReason,
+                qaAt,
+                completedAt,
+                deletedAt,
+                purgeAt,
+                createdAt,
+                updatedAt,
+                version);
+    }
+
+    Mission paused(Pause newPause) {
+        return new Mission(
+                id,
+                userId,
+                fields,
+                status,
+                currentHopId,
+                false,
+                newPause,
+                statusReason,
                 qaAt,
                 completedAt,
                 deletedAt,
@@ -101,6 +128,7 @@ public record Mission(
                 status,
                 currentHopId,
                 running,
+                pause,
                 statusReason,
                 newQaAt,
                 newCompletedAt,

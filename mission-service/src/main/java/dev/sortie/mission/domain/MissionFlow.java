@@ -133,6 +133,7 @@ public final class MissionFlow {
         var hop = locked.hop();
         var mission = locked.mission();
         checkMove(hop, move);
+        endPauseBefore(tx, mission, hop);
         boolean wasActive = hop.status() == HopStatus.ACTIVE;
         var ended = update(
                 tx,
@@ -174,6 +175,47 @@ public final class MissionFlow {
         return hop.running() == running && hop.errorMessage().equals(errorMessage)
                 ? hop
                 : update(tx, hop, hop.withState(hop.status(), running, errorMessage), "");
+    }
+
+    /** Stops a mission's run before a hop that a person has marked. */
+    public Mission pause(Tx tx, Mission mission, Hop next) {
+        logPause(tx, mission, name(next));
+        return update(tx, mission, mission.paused(new Pause(next.id(), null, tx.now())), "");
+    }
+
+    /** Stops the run of an active hop, and the mission's with it where that runs, before a step that a person has marked. */
+    public LockedHop pause(Tx tx, LockedHop locked, ToolStep next) {
+        var mission = locked.mission();
+        var hop = locked.hop();
+        var pause = new Pause(hop.id(), next.id(), tx.now());
+        logPause(tx, mission, "step \"%s\"".formatted(next.fields().name()));
+        return new LockedHop(
+                mission.running() ? update(tx, mission, mission.paused(pause), "") : mission,
+                update(tx, hop, hop.paused(pause), ""));
+    }
+
+    /** Ends the pause of a run that waits before a hop: somebody sees to that hop in another way. */
+    void endPauseBefore(Tx tx, Mission mission, Hop hop) {
+        var pause = mission.pause();
+        if (pause != null && pause.isBefore(hop)) {
+            update(tx, mission, idle(mission), "");
+        }
+    }
+
+    /** The same of runs that wait before a step. */
+    void endPauseBefore(Tx tx, LockedHop locked, ToolStep step) {
+        var mission = locked.mission();
+        if (mission.pause() != null && mission.pause().isBefore(step)) {
+            update(tx, mission, idle(mission), "");
+        }
+        var hop = locked.hop();
+        if (hop.pause() != null && hop.pause().isBefore(step)) {
+            update(tx, hop, hop.withState(hop.status(), false, hop.errorMessage()), "");
+        }
+    }
+
+    private static Mission idle(Mission mission) {
+        return mission.withState(mission.status(), mission.currentHopId(), false, mission.statusReason());
     }
 
     /**
@@ -267,13 +309,31 @@ public final class MissionFlow {
                 .with("running", mission.running())
                 .with("deleted", mission.isDeleted());
         var current = mission.currentHopId();
-        return current == null ? described : described.with("current_hop_id", current);
+        var whole = current == null ? described : described.with("current_hop_id", current);
+        return describe(whole.with("run_state", mission.runState()), mission.pause());
     }
 
     static Change describe(Change change, Hop hop) {
-        return change.with("status", hop.status())
+        var described = change.with("status", hop.status())
                 .with("mission_id", hop.missionId())
-                .with("running", hop.running());
+                .with("running", hop.running())
+                .with("run_state", hop.runState());
+        return describe(described, hop.pause());
+    }
+
+    private static Change describe(Change change, @Nullable Pause pause) {
+        if (pause == null) {
+            return change;
+        }
+        var described = change.with("paused_hop_id", pause.hopId());
+        return pause.stepId() == null ? described : described.with("paused_step_id", pause.stepId());
+    }
+
+    private static void logPause(Tx tx, Mission mission, String before) {
+        tx.afterCommit(() -> LOG.atInfo()
+                .addKeyValue("mission_id", mission.id())
+                .addKeyValue("before", before)
+                .log("run pauses"));
     }
 
     private static RuntimeException moveNotAllowed(Mission mission, MissionMove move) {

@@ -13,6 +13,7 @@ import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Tx;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
@@ -221,17 +222,24 @@ public final class StepFlow {
 
     /**
      * Begins the first step of a hop that is neither completed nor cancelled, if it is not at work already: one that
-     * failed is tried again.
+     * failed is tried again. Pauses instead before a step that is marked.
      *
      * @param reason why; may be empty
-     * @return false when there is no such step
+     * @param pause where the run waited until now, which it does not do again; null when it did not wait
+     * @return the hop and its mission then; empty when there is no such step
      * @throws FailureException when it cannot begin
      */
-    boolean beginFirst(Tx tx, LockedHop locked, String reason) {
-        var first = steps.firstOpen(tx, locked.hop().id());
-        first.filter(step -> step.status() != ToolStepStatus.RUNNING)
-                .ifPresent(step -> begin(tx, locked, step, reason));
-        return first.isPresent();
+    Optional<LockedHop> beginFirst(Tx tx, LockedHop locked, String reason, @Nullable Pause pause) {
+        return steps.firstOpen(tx, locked.hop().id()).map(step -> {
+            if (step.status() == ToolStepStatus.RUNNING) {
+                return locked;
+            }
+            if (step.pausesRun() && (pause == null || !pause.isBefore(step))) {
+                return missions.pause(tx, locked, step);
+            }
+            begin(tx, locked, step, reason);
+            return locked;
+        });
     }
 
     /** True when a hop has steps and all of them are completed or cancelled. */
@@ -256,6 +264,10 @@ public final class StepFlow {
             return;
         }
         var next = missions.firstPending(tx, mission.id());
+        if (next.isPresent() && next.get().fields().pauseBefore()) {
+            missions.pause(tx, mission, next.get());
+            return;
+        }
         var first = next.flatMap(hop -> steps.firstOpen(tx, hop.id()));
         if (next.isEmpty() || first.isEmpty()) {
             missions.setRunning(tx, mission, false); // nothing is left, or nothing is designed yet
@@ -270,6 +282,10 @@ public final class StepFlow {
 
     /** Nobody waits for an answer here: what keeps the step from beginning is kept with it, and ends the run. */
     private void beginOrStop(Tx tx, LockedHop locked, ToolStep step) {
+        if (step.pausesRun()) {
+            missions.pause(tx, locked, step);
+            return;
+        }
         var errors = check(tx, locked, step.fields(), Set.of()).errors();
         if (errors.isEmpty()) {
             begin(tx, locked, step, "the hop runs, and it is the next step");

@@ -1,6 +1,7 @@
 package dev.sortie.mission.domain;
 
 import dev.sortie.runtime.sql.Tx;
+import org.jspecify.annotations.Nullable;
 
 /** Hops and missions that go on by themselves, as far as callers begin them. {@link StepFlow} does the rest. */
 public final class StepRuns implements Runs {
@@ -18,11 +19,13 @@ public final class StepRuns implements Runs {
             return hop;
         }
         var why = Moves.because("the hop was run", reason);
-        var locked = activate(tx, new LockedHop(mission, hop), why);
-        if (!flow.beginFirst(tx, locked, why)) {
-            throw Refusals.nothingToRun("hop", hop.id());
-        }
-        return locked.hop();
+        // A run of the mission that waits before this hop, or within it, goes on with it.
+        var pause = mission.pause();
+        boolean goesOn = pause != null && pause.hopId().equals(hop.id());
+        var current = goesOn ? missions.setRunning(tx, mission, true) : mission;
+        return flow.beginFirst(tx, activate(tx, new LockedHop(current, hop), why), why, hop.pause())
+                .orElseThrow(() -> Refusals.nothingToRun("hop", hop.id()))
+                .hop();
     }
 
     @Override
@@ -31,20 +34,24 @@ public final class StepRuns implements Runs {
             return mission;
         }
         var why = Moves.because("the mission was run", reason);
-        var running = missions.setRunning(tx, mission, true);
-        var current = running.currentHopId();
+        var current = mission.currentHopId();
         if (current == null) {
             var next = missions.firstPending(tx, mission.id())
                     .orElseThrow(() -> Refusals.nothingToRun("mission", mission.id()));
-            return begin(tx, activate(tx, new LockedHop(running, next), why), why);
+            var pause = mission.pause();
+            if (next.fields().pauseBefore() && (pause == null || !pause.isBefore(next))) {
+                return missions.pause(tx, mission, next);
+            }
+            return begin(tx, new LockedHop(missions.setRunning(tx, mission, true), next), why, null);
         }
         var hop = missions.lockHop(tx, current).hop();
+        var running = missions.setRunning(tx, mission, true);
         if (flow.isDone(tx, hop)) {
             // Its steps were executed one by one, and only its end is missing.
             flow.goOn(tx, new LockedHop(running, hop));
             return missions.lock(tx, mission.id());
         }
-        return begin(tx, activate(tx, new LockedHop(running, hop), why), why);
+        return begin(tx, new LockedHop(running, hop), why, hop.pause());
     }
 
     @Override
@@ -52,11 +59,11 @@ public final class StepRuns implements Runs {
         flow.goOn(tx, mission);
     }
 
-    private Mission begin(Tx tx, LockedHop locked, String why) {
-        if (!flow.beginFirst(tx, locked, why)) {
-            throw Refusals.nothingToRun("mission", locked.mission().id());
-        }
-        return locked.mission();
+    private Mission begin(Tx tx, LockedHop locked, String why, @Nullable Pause pause) {
+        return flow.beginFirst(tx, activate(tx, locked, why), why, pause)
+                .orElseThrow(
+                        () -> Refusals.nothingToRun("mission", locked.mission().id()))
+                .mission();
     }
 
     private LockedHop activate(Tx tx, LockedHop locked, String why) {

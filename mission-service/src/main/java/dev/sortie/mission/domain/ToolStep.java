@@ -40,6 +40,7 @@ public record ToolStep(
      * @param parameterMapping where each parameter comes from, by its name
      * @param resultMapping where each field of the result goes, by its name
      * @param resourceConfigs a JSON object as text: the values of {@link ParameterMapping.ConfigValue}
+     * @param pauseBefore whether a run stops before it
      */
     public record Fields(
             String toolId,
@@ -47,7 +48,8 @@ public record ToolStep(
             String description,
             Map<String, ParameterMapping> parameterMapping,
             Map<String, ResultMapping> resultMapping,
-            String resourceConfigs) {
+            String resourceConfigs,
+            boolean pauseBefore) {
 
         /** The assets that the step reads, in the order in which assets are locked. */
         public Set<UUID> inputs() {
@@ -169,6 +171,11 @@ public record ToolStep(
 
     public ToolStepStatus status() {
         return state.status();
+    }
+
+    /** Whether a run stops before it. */
+    boolean pausesRun() {
+        return status() == ToolStepStatus.PENDING && fields.pauseBefore();
     }
 
     /** Whether the step awaits the outcome of exactly this attempt. */

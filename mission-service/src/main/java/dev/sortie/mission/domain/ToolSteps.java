@@ -124,6 +124,10 @@ public final class ToolSteps implements HopSteps {
                     "tool_step", step.id(), step.status(), "a step is changed while it is PENDING or FAILED");
         }
         var fields = edit.change().apply(step.fields());
+        if (fields.pauseBefore() != step.fields().pauseBefore() && step.status() != ToolStepStatus.PENDING) {
+            throw Refusals.notChangeable(
+                    "tool_step", step.id(), step.status(), "a run can stop only before a step that is PENDING");
+        }
         var errors = flow.check(tx, locked.hop(), fields, step.sequenceOrder());
         var changed = steps.updateFields(
                 tx,
@@ -143,10 +147,12 @@ public final class ToolSteps implements HopSteps {
 
     /** Deletes a step that is not at work, and returns it as it was. */
     public ToolStep delete(Tx tx, Request request) {
-        var step = lock(tx, request.id(), request.etag()).step();
+        var locked = lock(tx, request.id(), request.etag());
+        var step = locked.step();
         if (step.status() == ToolStepStatus.RUNNING) {
             throw Refusals.notChangeable("tool_step", step.id(), step.status(), "cancel it before it is deleted");
         }
+        missions.endPauseBefore(tx, locked.hop(), step);
         steps.delete(tx, step.id());
         tx.change(StepFlow.describe(Change.deleted("tool_step", step.id(), step.version()), step));
         steps.shift(tx, step.hopId(), step.sequenceOrder() + 1, Refusals.MAX_CHILDREN, -1)
@@ -195,6 +201,7 @@ public final class ToolSteps implements HopSteps {
     public ToolStep execute(Tx tx, Request request) {
         var locked = lock(tx, request.id(), request.etag());
         checkMove(locked.step(), ToolStepMove.EXECUTE);
+        missions.endPauseBefore(tx, locked.hop(), locked.step());
         return flow.begin(tx, locked.hop(), locked.step(), request.reason());
     }
 
@@ -202,6 +209,7 @@ public final class ToolSteps implements HopSteps {
     public ToolStep cancel(Tx tx, Request request) {
         var locked = lock(tx, request.id(), request.etag());
         checkMove(locked.step(), ToolStepMove.CANCEL);
+        missions.endPauseBefore(tx, locked.hop(), locked.step());
         return flow.cancel(tx, locked.hop(), locked.step(), request.reason());
     }
 

@@ -2,6 +2,7 @@ package dev.sortie.mission.store;
 
 import dev.sortie.mission.domain.Hop;
 import dev.sortie.mission.domain.HopStatus;
+import dev.sortie.mission.domain.Pause;
 import dev.sortie.runtime.paging.Keyset;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Rows;
@@ -16,13 +17,13 @@ import org.jspecify.annotations.Nullable;
 public final class HopStore {
     private static final String COLUMNS = """
             hop_id, mission_id, name, description, rationale, status, sequence_order, is_final, is_resolved, error_message,
-            running, started_at, ended_at, created_at, updated_at, version
+            pause_before, running, paused_at, paused_step_id, started_at, ended_at, created_at, updated_at, version
             """;
     private static final String INSERT = """
             INSERT INTO hops (hop_id, mission_id, name, description, rationale, status, sequence_order, is_final, is_resolved,
-                              created_at, updated_at)
+                              pause_before, created_at, updated_at)
             VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::int, $8::boolean, $9::boolean,
-                    $10::timestamptz, $10::timestamptz)
+                    $10::boolean, $11::timestamptz, $11::timestamptz)
             RETURNING
             """ + COLUMNS;
     private static final String FIND = "SELECT " + COLUMNS + "FROM hops WHERE hop_id = $1::uuid";
@@ -70,7 +71,8 @@ public final class HopStore {
     private static final String UPDATE_FIELDS = """
             UPDATE hops
             SET name = $2::text, description = $3::text, rationale = $4::text, is_final = $5::boolean,
-                is_resolved = $6::boolean, updated_at = $7::timestamptz, version = version + 1
+                is_resolved = $6::boolean, pause_before = $7::boolean, updated_at = $8::timestamptz,
+                version = version + 1
             WHERE hop_id = $1::uuid
             RETURNING
             """ + COLUMNS;
@@ -78,20 +80,22 @@ public final class HopStore {
             UPDATE hops
             SET status = $2::text, is_resolved = $3::boolean, error_message = $4::text, running = $5::boolean,
                 started_at = $6::timestamptz, ended_at = $7::timestamptz, updated_at = $8::timestamptz,
-                version = version + 1
+                paused_at = $9::timestamptz, paused_step_id = $10::uuid, version = version + 1
             WHERE hop_id = $1::uuid
             RETURNING
             """ + COLUMNS;
     private static final String CANCEL_OPEN = """
             UPDATE hops
-            SET status = 'CANCELLED', running = false, ended_at = $2::timestamptz, updated_at = $2::timestamptz,
-                version = version + 1
+            SET status = 'CANCELLED', running = false, paused_at = NULL, paused_step_id = NULL,
+                ended_at = $2::timestamptz, updated_at = $2::timestamptz, version = version + 1
             WHERE mission_id = $1::uuid AND status IN ('PENDING', 'ACTIVE')
             RETURNING
             """ + COLUMNS;
     private static final String STOP_RUNNING = """
-            UPDATE hops SET running = false, updated_at = $2::timestamptz, version = version + 1
-            WHERE mission_id = $1::uuid AND running
+            UPDATE hops
+            SET running = false, paused_at = NULL, paused_step_id = NULL, updated_at = $2::timestamptz,
+                version = version + 1
+            WHERE mission_id = $1::uuid AND (running OR paused_at IS NOT NULL)
             RETURNING
             """ + COLUMNS;
     private static final String DELETE = "DELETE FROM hops WHERE hop_id = $1::uuid";
@@ -118,6 +122,7 @@ public final class HopStore {
                         sequenceOrder,
                         fields.isFinal(),
                         fields.isResolved(),
+                        fields.pauseBefore(),
                         tx.now())
                 .orElseThrow();
     }
@@ -178,12 +183,14 @@ public final class HopStore {
                         fields.rationale(),
                         fields.isFinal(),
                         fields.isResolved(),
+                        fields.pauseBefore(),
                         tx.now())
                 .orElseThrow();
     }
 
     /** Writes what moves change. */
     public Hop updateState(Tx tx, Hop hop) {
+        var pause = hop.pause();
         return tx.find(
                         UPDATE_STATE,
                         HopStore::toHop,
@@ -194,7 +201,9 @@ public final class HopStore {
                         hop.running(),
                         hop.startedAt(),
                         hop.endedAt(),
-                        tx.now())
+                        tx.now(),
+                        pause == null ? null : pause.since(),
+                        pause == null ? null : pause.stepId())
                 .orElseThrow();
     }
 
@@ -203,7 +212,7 @@ public final class HopStore {
         return tx.list(CANCEL_OPEN, HopStore::toHop, missionId, tx.now());
     }
 
-    /** Ends the run of a mission's hop, where one runs. */
+    /** Ends the run of a mission's hop, where one runs or waits. */
     public List<Hop> stopRunning(Tx tx, UUID missionId) {
         return tx.list(STOP_RUNNING, HopStore::toHop, missionId, tx.now());
     }
@@ -218,6 +227,7 @@ public final class HopStore {
     }
 
     private static Hop toHop(Row row) {
+        var pausedAt = Rows.nullableInstant(row, "paused_at");
         return new Hop(
                 row.getUUID("hop_id"),
                 row.getUUID("mission_id"),
@@ -226,11 +236,13 @@ public final class HopStore {
                         row.getString("description"),
                         row.getString("rationale"),
                         row.getBoolean("is_final"),
-                        row.getBoolean("is_resolved")),
+                        row.getBoolean("is_resolved"),
+                        row.getBoolean("pause_before")),
                 Rows.value(row, "status", HopStatus.class),
                 row.getInteger("sequence_order"),
                 row.getString("error_message"),
                 row.getBoolean("running"),
+                pausedAt == null ? null : new Pause(row.getUUID("hop_id"), row.getUUID("paused_step_id"), pausedAt),
                 Rows.nullableInstant(row, "started_at"),
                 Rows.nullableInstant(row, "ended_at"),
                 Rows.instant(row, "created_at"),

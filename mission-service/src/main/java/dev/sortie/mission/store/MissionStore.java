@@ -2,6 +2,7 @@ package dev.sortie.mission.store;
 
 import dev.sortie.mission.domain.Mission;
 import dev.sortie.mission.domain.MissionStatus;
+import dev.sortie.mission.domain.Pause;
 import dev.sortie.mission.domain.Refusals;
 import dev.sortie.runtime.paging.Keyset;
 import dev.sortie.runtime.sql.ConstraintViolation;
@@ -20,7 +21,8 @@ public final class MissionStore {
     private static final String COLUMNS = """
             mission_id, user_id, name, description, goal, status, success_criteria::text AS success_criteria,
             metadata::text AS metadata, current_hop_id, client, budget_amount, budget_currency, deadline, assigned_to,
-            github_url, running, status_reason, qa_at, completed_at, deleted_at, purge_at, created_at, updated_at, version
+            github_url, running, paused_at, paused_hop_id, paused_step_id, status_reason, qa_at, completed_at, deleted_at,
+            purge_at, created_at, updated_at, version
             """;
     private static final String INSERT = """
             INSERT INTO missions (mission_id, user_id, name, description, goal, status, success_criteria, metadata, client,
@@ -56,7 +58,8 @@ public final class MissionStore {
             UPDATE missions
             SET status = $2::text, current_hop_id = $3::uuid, running = $4::boolean, status_reason = $5::text,
                 qa_at = $6::timestamptz, completed_at = $7::timestamptz, deleted_at = $8::timestamptz,
-                purge_at = $9::timestamptz, updated_at = $10::timestamptz, version = version + 1
+                purge_at = $9::timestamptz, updated_at = $10::timestamptz, paused_at = $11::timestamptz,
+                paused_hop_id = $12::uuid, paused_step_id = $13::uuid, version = version + 1
             WHERE mission_id = $1::uuid
             RETURNING
             """ + COLUMNS;
@@ -170,6 +173,7 @@ public final class MissionStore {
 
     /** Writes what moves change. The mission is locked. */
     public Mission updateState(Tx tx, Mission mission) {
+        var pause = mission.pause();
         return tx.find(
                         UPDATE_STATE,
                         MissionStore::toMission,
@@ -182,7 +186,10 @@ public final class MissionStore {
                         mission.completedAt(),
                         mission.deletedAt(),
                         mission.purgeAt(),
-                        tx.now())
+                        tx.now(),
+                        pause == null ? null : pause.since(),
+                        pause == null ? null : pause.hopId(),
+                        pause == null ? null : pause.stepId())
                 .orElseThrow();
     }
 
@@ -207,6 +214,11 @@ public final class MissionStore {
         return new JsonArray(List.copyOf(values)).encode();
     }
 
+    private static @Nullable Pause pause(Row row) {
+        var since = Rows.nullableInstant(row, "paused_at");
+        return since == null ? null : new Pause(row.getUUID("paused_hop_id"), row.getUUID("paused_step_id"), since);
+    }
+
     private static Mission toMission(Row row) {
         return new Mission(
                 row.getUUID("mission_id"),
@@ -227,6 +239,7 @@ public final class MissionStore {
                 Rows.value(row, "status", MissionStatus.class),
                 row.getUUID("current_hop_id"),
                 row.getBoolean("running"),
+                pause(row),
                 row.getString("status_reason"),
                 Rows.nullableInstant(row, "qa_at"),
                 Rows.nullableInstant(row, "completed_at"),

@@ -26,7 +26,7 @@ public final class ToolStepStore {
     private static final String FEW_COLUMNS = """
             s.tool_step_id, s.hop_id, h.mission_id, s.tool_id, s.name, s.description, s.status, s.sequence_order,
             s.parameter_mapping::text AS parameter_mapping, s.result_mapping::text AS result_mapping,
-            s.resource_configs::text AS resource_configs, s.validation_errors::text AS validation_errors,
+            s.resource_configs::text AS resource_configs, s.pause_before, s.validation_errors::text AS validation_errors,
             s.error_message, s.attempt, s.work_order_id, s.stopped_run, s.started_at, s.completed_at, s.created_at,
             s.updated_at, s.version
             """;
@@ -34,10 +34,11 @@ public final class ToolStepStore {
     private static final String INSERT = """
             WITH s AS (
                 INSERT INTO tool_steps (tool_step_id, hop_id, tool_id, name, description, status, sequence_order,
-                                        parameter_mapping, result_mapping, resource_configs, validation_errors, created_at,
-                                        updated_at)
+                                        parameter_mapping, result_mapping, resource_configs, validation_errors,
+                                        pause_before, created_at, updated_at)
                 VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, 'PENDING', $6::int, $7::text::jsonb,
-                        $8::text::jsonb, $9::text::jsonb, $10::text::jsonb, $11::timestamptz, $11::timestamptz)
+                        $8::text::jsonb, $9::text::jsonb, $10::text::jsonb, $11::boolean, $12::timestamptz,
+                        $12::timestamptz)
                 RETURNING tool_steps.*
             )
             SELECT
@@ -134,7 +135,8 @@ public final class ToolStepStore {
             UPDATE tool_steps s
             SET tool_id = $2::text, name = $3::text, description = $4::text, parameter_mapping = $5::text::jsonb,
                 result_mapping = $6::text::jsonb, resource_configs = $7::text::jsonb,
-                validation_errors = $8::text::jsonb, updated_at = $9::timestamptz, version = s.version + 1
+                validation_errors = $8::text::jsonb, updated_at = $9::timestamptz, pause_before = $10::boolean,
+                version = s.version + 1
             FROM hops h
             WHERE s.tool_step_id = $1::uuid AND h.hop_id = s.hop_id
             RETURNING
@@ -221,6 +223,7 @@ public final class ToolStepStore {
                         StepJson.ofResults(fields.resultMapping()),
                         fields.resourceConfigs(),
                         StepJson.ofErrors(state.validationErrors()),
+                        fields.pauseBefore(),
                         tx.now())
                 .orElseThrow();
     }
@@ -328,7 +331,8 @@ public final class ToolStepStore {
                         StepJson.ofResults(fields.resultMapping()),
                         fields.resourceConfigs(),
                         StepJson.ofErrors(step.state().validationErrors()),
-                        tx.now())
+                        tx.now(),
+                        fields.pauseBefore())
                 .orElseThrow();
     }
 
@@ -419,7 +423,8 @@ public final class ToolStepStore {
                         row.getString("description"),
                         StepJson.toParameters(row.getString("parameter_mapping")),
                         StepJson.toResults(row.getString("result_mapping")),
-                        row.getString("resource_configs")),
+                        row.getString("resource_configs"),
+                        row.getBoolean("pause_before")),
                 row.getInteger("sequence_order"),
                 new ToolStep.State(
                         Rows.value(row, "status", ToolStepStatus.class),

@@ -291,7 +291,8 @@ class StepCheckTest {
                 "",
                 new TreeMap<>(parameters),
                 new TreeMap<>(results),
-                "{\"both\": \"step\", \"null of the step\": null}");
+                "{\"both\": \"step\", \"null of the step\": null}",
+                false);
     }
 
     private static Surroundings around(Set<UUID> promised) {
@@ -333,11 +334,12 @@ class StepCheckTest {
         return new Hop(
                 HOP,
                 MISSION,
-                new Hop.Fields("A hop", "", "", false, false),
+                new Hop.Fields("A hop", "", "", false, false, false),
                 HopStatus.ACTIVE,
                 0,
                 "",
                 false,
+                null,
                 Instant.EPOCH,
                 null,
                 Instant.EPOCH,
