@@ -1,11 +1,14 @@
 package dev.sortie.mission;
 
 import dev.sortie.mission.domain.Bootstrap.ServiceAccount;
+import dev.sortie.mission.domain.CredentialKeys;
+import dev.sortie.mission.domain.CredentialKeyset;
 import dev.sortie.mission.domain.SigningKeys;
 import dev.sortie.runtime.config.Settings;
 import dev.sortie.runtime.grpc.ServerSettings;
 import dev.sortie.runtime.identity.ApiTokens;
 import dev.sortie.runtime.sql.DatabaseSettings;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param server how it listens and what it takes on
  * @param database where its data is
  * @param signingKeys of access tokens
+ * @param credentialKeys what credentials for resources are encrypted with
  * @param serviceAccounts the services that may call, with their API tokens
  * @param adminToken the API token of the user {@code admin}; null to leave administrators alone
  * @param loginsAtOnce passwords that are checked at the same time, each in 19 MiB
@@ -27,6 +31,7 @@ public record MissionConfig(
         ServerSettings server,
         DatabaseSettings database,
         SigningKeys signingKeys,
+        CredentialKeys.Source credentialKeys,
         List<ServiceAccount> serviceAccounts,
         @Nullable String adminToken,
         int loginsAtOnce,
@@ -54,6 +59,7 @@ public record MissionConfig(
                 ServerSettings.local(),
                 DatabaseSettings.of(databaseUrl),
                 signingKeys,
+                CredentialKeys.Source.NONE,
                 List.of(),
                 null,
                 DEFAULT_LOGINS_AT_ONCE,
@@ -70,6 +76,7 @@ public record MissionConfig(
                 ServerSettings.read(settings, DEFAULT_PORT, DEFAULT_ADMIN_PORT),
                 DatabaseSettings.read(settings),
                 signingKeys(settings),
+                credentialKeys(settings),
                 serviceAccounts(settings),
                 adminToken(settings),
                 settings.integer(
@@ -94,6 +101,7 @@ public record MissionConfig(
                 server,
                 database,
                 signingKeys,
+                credentialKeys,
                 List.copyOf(accounts),
                 administratorToken,
                 loginsAtOnce,
@@ -108,6 +116,7 @@ public record MissionConfig(
                 server,
                 database,
                 signingKeys,
+                credentialKeys,
                 serviceAccounts,
                 adminToken,
                 atOnce,
@@ -122,12 +131,28 @@ public record MissionConfig(
                 server,
                 database,
                 signingKeys,
+                credentialKeys,
                 serviceAccounts,
                 adminToken,
                 loginsAtOnce,
                 loginsWaiting,
                 address,
                 token);
+    }
+
+    /** The same with keys for credentials. */
+    public MissionConfig withCredentialKeys(CredentialKeys.Source keys) {
+        return new MissionConfig(
+                server,
+                database,
+                signingKeys,
+                keys,
+                serviceAccounts,
+                adminToken,
+                loginsAtOnce,
+                loginsWaiting,
+                agentAddress,
+                serviceToken);
     }
 
     @Override
@@ -149,6 +174,23 @@ public record MissionConfig(
             }
         }
         return SigningKeys.parse(SigningKeys.generate()); // stands in until the problem is told
+    }
+
+    private static CredentialKeys.Source credentialKeys(Settings settings) {
+        var name = CredentialKeys.SETTING;
+        var about = "what credentials for resources are encrypted with: a Tink keyset of AEAD keys in JSON";
+        var text = settings.secret(name, about);
+        var file = settings.text(name + "_FILE", "", about);
+        if (text == null) {
+            return CredentialKeys.Source.NONE;
+        }
+        try {
+            CredentialKeyset.parse(text);
+            return new CredentialKeys.Source(text, file.isEmpty() ? null : Path.of(file));
+        } catch (IllegalArgumentException malformed) {
+            settings.problem(name + ": unreadable (" + malformed.getMessage() + ")");
+            return CredentialKeys.Source.NONE;
+        }
     }
 
     private static List<ServiceAccount> serviceAccounts(Settings settings) {

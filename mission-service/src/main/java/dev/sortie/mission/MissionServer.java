@@ -6,6 +6,7 @@ import dev.sortie.mission.api.DodItemGrpcService;
 import dev.sortie.mission.api.Findings;
 import dev.sortie.mission.api.HopGrpcService;
 import dev.sortie.mission.api.MissionGrpcService;
+import dev.sortie.mission.api.ResourceCredentialGrpcService;
 import dev.sortie.mission.api.TestRunGrpcService;
 import dev.sortie.mission.api.ToolGrpcService;
 import dev.sortie.mission.api.ToolStepGrpcService;
@@ -13,6 +14,8 @@ import dev.sortie.mission.api.UserGrpcService;
 import dev.sortie.mission.domain.AccessTokens;
 import dev.sortie.mission.domain.Assets;
 import dev.sortie.mission.domain.Bootstrap;
+import dev.sortie.mission.domain.CredentialKeyReports;
+import dev.sortie.mission.domain.CredentialKeys;
 import dev.sortie.mission.domain.DodItems;
 import dev.sortie.mission.domain.Hops;
 import dev.sortie.mission.domain.Identities;
@@ -25,6 +28,7 @@ import dev.sortie.mission.domain.Moves;
 import dev.sortie.mission.domain.PasswordChanges;
 import dev.sortie.mission.domain.Passwords;
 import dev.sortie.mission.domain.RefreshTokens;
+import dev.sortie.mission.domain.ResourceCredentials;
 import dev.sortie.mission.domain.StepFlow;
 import dev.sortie.mission.domain.StepOutcomes;
 import dev.sortie.mission.domain.StepRuns;
@@ -37,6 +41,7 @@ import dev.sortie.mission.domain.UserTokens;
 import dev.sortie.mission.domain.Users;
 import dev.sortie.mission.store.ApiTokenStore;
 import dev.sortie.mission.store.AssetStore;
+import dev.sortie.mission.store.CredentialKeyStore;
 import dev.sortie.mission.store.DodItemStore;
 import dev.sortie.mission.store.FeedCursorStore;
 import dev.sortie.mission.store.HopStore;
@@ -44,6 +49,7 @@ import dev.sortie.mission.store.MissionStore;
 import dev.sortie.mission.store.MoveStore;
 import dev.sortie.mission.store.OutboxStore;
 import dev.sortie.mission.store.RefreshTokenStore;
+import dev.sortie.mission.store.ResourceCredentialStore;
 import dev.sortie.mission.store.TestRunStore;
 import dev.sortie.mission.store.ToolStepStore;
 import dev.sortie.mission.store.ToolStore;
@@ -74,6 +80,7 @@ public final class MissionServer implements AutoCloseable {
             new ServiceIdentity("mission-service", "mission.sortie.dev", new Migrations("db/migration/mission"));
 
     private static final Logger LOG = LoggerFactory.getLogger(MissionServer.class);
+    private static final Duration KEYS_READ = Duration.ofSeconds(3);
     private static final Duration USES_WRITTEN = Duration.ofSeconds(15);
     private static final Duration OUTBOX_POLL = Duration.ofSeconds(1);
     private static final Duration OUTBOX_MEASURED = Duration.ofSeconds(15);
@@ -112,8 +119,15 @@ public final class MissionServer implements AutoCloseable {
                 tx -> new Bootstrap(users, tokens).ensure(tx, config.serviceAccounts(), config.adminToken()));
         revoked.forEach(name -> LOG.warn("the API token that the configuration gives for {} has been revoked", name));
 
-        // Tools: what steps can ask workers to do.
+        // Credentials: what people present to resources, and what it is encrypted with.
         var stepStore = new ToolStepStore();
+        var keyStore = new CredentialKeyStore();
+        var keys = new CredentialKeys(config.credentialKeys());
+        var credentials = new ResourceCredentials(
+                new ResourceCredentialStore(), keyStore, userStore, stepStore, keys, ids, random);
+        var keyReports = runtime.own(new CredentialKeyReports(database, keyStore, keys, ids.next()));
+
+        // Tools: what steps can ask workers to do.
         var tools = new Tools(new ToolStore(), stepStore::countOpenOfTool);
 
         // agent-service: orders go there through the outbox, their outcomes come back by its change log.
@@ -133,6 +147,7 @@ public final class MissionServer implements AutoCloseable {
                 assetStore,
                 outboxStore,
                 tools,
+                credentials,
                 flow,
                 moves,
                 ids,
@@ -159,6 +174,7 @@ public final class MissionServer implements AutoCloseable {
         missionPurge = new MissionPurge(database, missions);
         runtime.every("mission-purge", MISSIONS_PURGED, missionPurge::runOnce);
         runtime.every("refresh-token-purge", REFRESH_TOKENS_PURGED, refreshTokens::purge);
+        runtime.every("credential-keys", KEYS_READ, keyReports::run);
         runtime.every("token-uses", USES_WRITTEN, identities::writeUses);
         outboxFilled.set(runtime.every("outbox", OUTBOX_POLL, dispatcher::run)::wake);
         runtime.every("outbox-measure", OUTBOX_MEASURED, dispatcher::measure);
@@ -175,10 +191,11 @@ public final class MissionServer implements AutoCloseable {
                                 replies,
                                 pages,
                                 users,
-                                new UserRemoval(userStore, tokenStore, missions),
+                                new UserRemoval(userStore, tokenStore, credentials, missions),
                                 passwords,
                                 new PasswordChanges(userStore, passwords, refreshTokens, throttle)),
                         new AuthGrpcService(replies, pages, logins, tokens, config.signingKeys()),
+                        new ResourceCredentialGrpcService(replies, pages, credentials),
                         new ToolGrpcService(replies, pages, tools),
                         new MissionGrpcService(database, replies, pages, missions, findings),
                         new HopGrpcService(replies, pages, hops, findings),

@@ -11,6 +11,7 @@ import dev.sortie.mission.v1.AuthServiceGrpc;
 import dev.sortie.mission.v1.DodItemServiceGrpc;
 import dev.sortie.mission.v1.HopServiceGrpc;
 import dev.sortie.mission.v1.MissionServiceGrpc;
+import dev.sortie.mission.v1.ResourceCredentialServiceGrpc;
 import dev.sortie.mission.v1.TestRunServiceGrpc;
 import dev.sortie.mission.v1.ToolServiceGrpc;
 import dev.sortie.mission.v1.ToolStepServiceGrpc;
@@ -48,6 +49,7 @@ class AuthorizationTest {
     private static final List<ServiceDescriptor> CONTRACT = List.of(
             UserServiceGrpc.getServiceDescriptor(),
             AuthServiceGrpc.getServiceDescriptor(),
+            ResourceCredentialServiceGrpc.getServiceDescriptor(),
             ToolServiceGrpc.getServiceDescriptor(),
             MissionServiceGrpc.getServiceDescriptor(),
             HopServiceGrpc.getServiceDescriptor(),

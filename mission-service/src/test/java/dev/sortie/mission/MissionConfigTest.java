@@ -1,9 +1,12 @@
 package dev.sortie.mission;
 
+import static java.util.Map.entry;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sortie.mission.domain.Bootstrap.ServiceAccount;
+import dev.sortie.mission.domain.CredentialKeys;
+import dev.sortie.mission.domain.CredentialKeyset;
 import dev.sortie.mission.domain.SigningKeys;
 import dev.sortie.runtime.config.Settings;
 import dev.sortie.runtime.config.SettingsException;
@@ -29,6 +32,7 @@ class MissionConfigTest {
         assertThat(config.server().host()).isEqualTo("127.0.0.1");
         assertThat(config.server().port()).isEqualTo(7401);
         assertThat(config.server().adminPort()).isEqualTo(7411);
+        assertThat(config.credentialKeys()).isEqualTo(CredentialKeys.Source.NONE);
         assertThat(config.serviceAccounts()).isEmpty();
         assertThat(config.adminToken()).isNull();
         assertThat(config.loginsAtOnce()).isEqualTo(2);
@@ -44,15 +48,17 @@ class MissionConfigTest {
         var admin = ApiTokens.generate(RANDOM);
         var accounts = Files.writeString(
                 folder.resolve("accounts"), "agent-service=" + agent + "\nknowledge-service=" + knowledge + "\n");
-        var config = read(Map.of(
-                "SORTIE_GRPC_PORT", "1",
-                "SORTIE_ADMIN_PORT", "2",
-                "SORTIE_SERVICE_ACCOUNTS_FILE", accounts.toString(),
-                "SORTIE_ADMIN_TOKEN", admin,
-                "SORTIE_LOGINS_AT_ONCE", "3",
-                "SORTIE_LOGINS_WAITING", "4",
-                "SORTIE_AGENT_ADDRESS", "agent.example:7",
-                "SORTIE_SERVICE_TOKEN", "own"));
+        var keys = Files.writeString(folder.resolve("keys"), CredentialKeyset.generate() + "\n");
+        var config = read(Map.ofEntries(
+                entry("SORTIE_GRPC_PORT", "1"),
+                entry("SORTIE_CREDENTIAL_KEYS_FILE", keys.toString()),
+                entry("SORTIE_ADMIN_PORT", "2"),
+                entry("SORTIE_SERVICE_ACCOUNTS_FILE", accounts.toString()),
+                entry("SORTIE_ADMIN_TOKEN", admin),
+                entry("SORTIE_LOGINS_AT_ONCE", "3"),
+                entry("SORTIE_LOGINS_WAITING", "4"),
+                entry("SORTIE_AGENT_ADDRESS", "agent.example:7"),
+                entry("SORTIE_SERVICE_TOKEN", "own")));
         assertThat(config.server().port()).isEqualTo(1);
         assertThat(config.server().adminPort()).isEqualTo(2);
         assertThat(config.database().url()).isEqualTo(URL);
@@ -61,6 +67,8 @@ class MissionConfigTest {
         assertThat(config.serviceAccounts())
                 .containsExactly(
                         new ServiceAccount("agent-service", agent), new ServiceAccount("knowledge-service", knowledge));
+        assertThat(config.credentialKeys())
+                .isEqualTo(new CredentialKeys.Source(Files.readString(keys).strip(), keys));
         assertThat(config.adminToken()).isEqualTo(admin);
         assertThat(config.loginsAtOnce()).isEqualTo(3);
         assertThat(config.loginsWaiting()).isEqualTo(4);
@@ -84,6 +92,7 @@ class MissionConfigTest {
                         "SORTIE_SIGNING_KEY", "hidden-key",
                         "SORTIE_SERVICE_ACCOUNTS", "agent-service=hidden-token",
                         "SORTIE_ADMIN_TOKEN", "hidden-admin",
+                        "SORTIE_CREDENTIAL_KEYS", "hidden-keys",
                         "SORTIE_LOGINS_AT_ONCE", "0"),
                 List.of());
         MissionConfig.read(settings);
@@ -93,6 +102,7 @@ class MissionConfigTest {
                         "SORTIE_DATABASE_URL",
                         "SORTIE_SIGNING_KEY",
                         "SORTIE_SERVICE_ACCOUNTS",
+                        "SORTIE_CREDENTIAL_KEYS",
                         "SORTIE_ADMIN_TOKEN",
                         "SORTIE_LOGINS_AT_ONCE")
                 .hasMessageNotContaining("hidden");
@@ -111,14 +121,17 @@ class MissionConfigTest {
     void keepsSecretsToItself() {
         var admin = ApiTokens.generate(RANDOM);
         var agent = ApiTokens.generate(RANDOM);
+        var keys = CredentialKeyset.generate();
         var config = read(Map.of(
+                "SORTIE_CREDENTIAL_KEYS",
+                keys,
                 "SORTIE_ADMIN_TOKEN",
                 admin,
                 "SORTIE_SERVICE_ACCOUNTS",
                 "agent-service=" + agent,
                 "SORTIE_SERVICE_TOKEN",
                 "own-token"));
-        assertThat(config.toString()).doesNotContain(admin, agent, "own-token", "secret");
+        assertThat(config.toString()).doesNotContain(admin, agent, keys, "own-token", "secret");
     }
 
     private static MissionConfig read(Map<String, String> environment) {

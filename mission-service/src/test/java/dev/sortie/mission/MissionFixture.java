@@ -1,6 +1,8 @@
 package dev.sortie.mission;
 
 import dev.sortie.mission.domain.Bootstrap.ServiceAccount;
+import dev.sortie.mission.domain.CredentialKeys;
+import dev.sortie.mission.domain.CredentialKeyset;
 import dev.sortie.mission.domain.SigningKeys;
 import dev.sortie.mission.v1.AuthServiceGrpc;
 import dev.sortie.mission.v1.CreateApiTokenRequest;
@@ -15,6 +17,7 @@ import dev.sortie.runtime.testing.TestDatabase;
 import dev.sortie.runtime.testing.TestPostgres;
 import io.grpc.Channel;
 import java.security.SecureRandom;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
@@ -28,6 +31,9 @@ import java.util.function.UnaryOperator;
 public final class MissionFixture implements AutoCloseable {
     /** Signs the access tokens of this JVM's tests. */
     public static final String SIGNING_KEY = SigningKeys.generate();
+
+    /** Encrypt the credentials of this JVM's tests. */
+    public static final String CREDENTIAL_KEYS = CredentialKeyset.generate();
 
     private static final SecureRandom RANDOM = new SecureRandom();
 
@@ -57,7 +63,8 @@ public final class MissionFixture implements AutoCloseable {
                                 new ServiceAccount("mission-service", ApiTokens.generate(RANDOM)),
                                 new ServiceAccount("agent-service", serviceToken),
                                 new ServiceAccount("knowledge-service", ApiTokens.generate(RANDOM))),
-                        adminToken));
+                        adminToken)
+                .withCredentialKeys(new CredentialKeys.Source(CREDENTIAL_KEYS, null)));
         this.server = MissionServer.start(config, clock);
         this.running = RunningServer.of(server.runtime());
     }
@@ -205,6 +212,18 @@ public final class MissionFixture implements AutoCloseable {
     /** Purges the refresh tokens whose time is over, as the server does by itself now and then. */
     public void purgeRefreshTokens() {
         server.refreshTokens().purge();
+    }
+
+    /** The first column of the first row that the owner of the database finds. */
+    public String query(String sql) {
+        try (var connection = database.connectAsOwner();
+                var statement = connection.createStatement();
+                var rows = statement.executeQuery(sql)) {
+            rows.next();
+            return rows.getString(1);
+        } catch (SQLException failed) {
+            throw new AssertionError(failed);
+        }
     }
 
     /** Stops the server and drops the database. */

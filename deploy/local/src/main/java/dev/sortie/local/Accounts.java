@@ -1,9 +1,11 @@
 package dev.sortie.local;
 
+import dev.sortie.mission.domain.CredentialKeyset;
 import dev.sortie.mission.domain.SigningKeys;
 import dev.sortie.runtime.identity.ApiTokens;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Map;
 import java.util.TreeMap;
@@ -18,12 +20,16 @@ import java.util.stream.Collectors;
  */
 record Accounts(DataFolder folder, boolean first) {
 
+    /** The keys that mission-service encrypts credentials with. */
+    static final String CREDENTIAL_KEYS = "credential.keys";
+
     private static final SecureRandom RANDOM = new SecureRandom();
 
     /** Makes what is missing. */
     static Accounts ensure(DataFolder folder) {
         var secrets = new Secrets(folder.secrets());
         secrets.getOrCreate("signing.key", SigningKeys::generate);
+        secrets.getOrCreate(CREDENTIAL_KEYS, CredentialKeyset::generate);
         for (var service : Databases.SERVICES) {
             secrets.getOrCreate(tokenOf(service), Accounts::token);
         }
@@ -50,6 +56,11 @@ record Accounts(DataFolder folder, boolean first) {
                         .map(service -> service + "-service=" + secrets.getOrCreate(tokenOf(service), Accounts::token))
                         .collect(Collectors.joining(",")));
         return settings;
+    }
+
+    /** The file of the keys that credentials are encrypted with. */
+    Path credentialKeys() {
+        return new Secrets(folder.secrets()).file(CREDENTIAL_KEYS);
     }
 
     /** The setting by which a service knows its own token. */

@@ -6,6 +6,7 @@ import dev.sortie.knowledge.KnowledgeConfig;
 import dev.sortie.knowledge.KnowledgeServer;
 import dev.sortie.mission.MissionConfig;
 import dev.sortie.mission.MissionServer;
+import dev.sortie.mission.domain.CredentialKeys;
 import dev.sortie.runtime.config.Settings;
 import dev.sortie.runtime.config.SettingsException;
 import dev.sortie.runtime.sql.Migrations;
@@ -101,6 +102,11 @@ record Services(
         settings.putAll(accounts.settingsOf(service));
         if (service.equals("mission")) {
             settings.putAll(accounts.settings());
+            if (!environment.containsKey(CredentialKeys.SETTING)) {
+                settings.putIfAbsent(
+                        CredentialKeys.SETTING + "_FILE",
+                        accounts.credentialKeys().toString());
+            }
         }
         if (service.equals("knowledge")) {
             settings.put("SORTIE_INDEX_FOLDER", folder.knowledge().toString());

@@ -14,6 +14,7 @@ import dev.sortie.mission.v1.ListToolsResponse;
 import dev.sortie.mission.v1.PutToolRequest;
 import dev.sortie.mission.v1.PutToolResponse;
 import dev.sortie.runtime.paging.Page;
+import java.util.List;
 
 /** Between tools and their messages. */
 final class ToolProtos {
@@ -29,7 +30,8 @@ final class ToolProtos {
                 tool.hasOutputSchema() ? json(tool.getOutputSchema(), "tool.output_schema") : null,
                 tool.getQueueName(),
                 tool.hasTimeout() ? duration(tool.getTimeout()) : ToolDraft.DEFAULT_TIMEOUT,
-                toRetryPolicy(tool.getRetryPolicy()));
+                toRetryPolicy(tool.getRetryPolicy()),
+                List.copyOf(tool.getResourceIdsList()));
     }
 
     static RetryPolicy toRetryPolicy(dev.sortie.type.v1.RetryPolicy policy) {
@@ -58,6 +60,7 @@ final class ToolProtos {
                 .setQueueName(tool.queueName())
                 .setTimeout(duration(tool.timeout()))
                 .setRetryPolicy(toMessage(tool.retryPolicy()))
+                .addAllResourceIds(tool.resourceIds())
                 .setCreateTime(timestamp(tool.createTime()))
                 .setUpdateTime(timestamp(tool.updateTime()))
                 .setEtag(Long.toString(tool.version()));

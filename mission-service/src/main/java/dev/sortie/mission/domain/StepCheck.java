@@ -42,9 +42,14 @@ final class StepCheck {
      * @param contents as JSON text, of those of its inputs that are READY
      * @param promised the assets that earlier unfinished steps will fill; empty when the step is to begin now
      * @param missionMetadata a JSON object, as text
+     * @param credentials what the mission's owner has for the resources of the tool, by resource
      */
     record Surroundings(
-            Map<UUID, Asset> assets, Map<UUID, String> contents, Set<UUID> promised, String missionMetadata) {}
+            Map<UUID, Asset> assets,
+            Map<UUID, String> contents,
+            Set<UUID> promised,
+            String missionMetadata,
+            Map<String, ResourceCredentials.Usable> credentials) {}
 
     /**
      * What came of it.
@@ -65,6 +70,7 @@ final class StepCheck {
     static Outcome of(ToolStep.Fields fields, Hop hop, Optional<Tool> tool, Surroundings around) {
         var check = new StepCheck(fields, hop, tool.orElse(null), around);
         check.checkTool();
+        check.checkCredentials();
         check.resolveParameters();
         check.checkParameters();
         check.checkResults();
@@ -75,6 +81,25 @@ final class StepCheck {
     private void checkTool() {
         if (tool == null) {
             add("tool_id", "there is no tool " + fields.toolId() + " (expected: a tool made by PutTool)");
+        }
+    }
+
+    private void checkCredentials() {
+        for (var resource : tool == null ? List.<String>of() : tool.resourceIds()) {
+            var credential = around.credentials().get(resource);
+            if (credential == null) {
+                add(
+                        "tool_id",
+                        "tool %s works with resource %s, for which the mission's owner has no credential (expected: one made"
+                                        .formatted(fields.toolId(), quoted(resource))
+                                + " by PutResourceCredential)");
+            } else if (credential.content().isEmpty()) {
+                add(
+                        "tool_id",
+                        "tool %s works with resource %s, and the owner's credential for it cannot be decrypted (expected:"
+                                        .formatted(fields.toolId(), quoted(resource))
+                                + " the key it was encrypted with, or another PutResourceCredential)");
+            }
         }
     }
 
@@ -236,11 +261,12 @@ final class StepCheck {
 
     private void checkSize() {
         long bytes = JsonSize.asStruct(parameters);
-        if (bytes > MAX_PAYLOAD_BYTES - 1_024) { // the payload names the step as well
-            add(
-                    "parameter_mapping",
-                    "the parameters take %d bytes together (expected: <= %d)"
-                            .formatted(bytes, MAX_PAYLOAD_BYTES - 1_024));
+        // The payload names the step as well, and has a handle for each resource.
+        int most = MAX_PAYLOAD_BYTES
+                - 1_024
+                - (tool == null ? 0 : tool.resourceIds().size() * 256);
+        if (bytes > most) {
+            add("parameter_mapping", "the parameters take %d bytes together (expected: <= %d)".formatted(bytes, most));
         }
     }
 

@@ -39,6 +39,7 @@ public final class StepFlow {
     private final AssetStore assets;
     private final OutboxStore outbox;
     private final Tools tools;
+    private final ResourceCredentials credentials;
     private final MissionFlow missions;
     private final Moves moves;
     private final Ids ids;
@@ -52,6 +53,7 @@ public final class StepFlow {
             AssetStore assets,
             OutboxStore outbox,
             Tools tools,
+            ResourceCredentials credentials,
             MissionFlow missions,
             Moves moves,
             Ids ids,
@@ -60,6 +62,7 @@ public final class StepFlow {
         this.assets = assets;
         this.outbox = outbox;
         this.tools = tools;
+        this.credentials = credentials;
         this.missions = missions;
         this.moves = moves;
         this.ids = ids;
@@ -77,7 +80,7 @@ public final class StepFlow {
         return check(queries, locked, fields, promised).errors();
     }
 
-    private StepCheck.Outcome check(Queries queries, LockedHop locked, ToolStep.Fields fields, Set<UUID> promised) {
+    private Checked check(Queries queries, LockedHop locked, ToolStep.Fields fields, Set<UUID> promised) {
         var inputs = fields.inputs();
         var named = new TreeSet<>(inputs);
         named.addAll(fields.outputs());
@@ -86,9 +89,20 @@ public final class StepFlow {
             assets.findHeads(queries, named).forEach(asset -> heads.put(asset.id(), asset));
         }
         Map<UUID, String> contents = inputs.isEmpty() ? Map.of() : assets.findContents(queries, inputs);
+        var tool = tools.find(queries, fields.toolId());
+        var usable = credentials.usable(
+                queries, locked.mission().userId(), tool.map(Tool::resourceIds).orElse(List.of()));
         var around = new StepCheck.Surroundings(
-                heads, contents, promised, locked.mission().fields().metadata());
-        return StepCheck.of(fields, locked.hop(), tools.find(queries, fields.toolId()), around);
+                heads, contents, promised, locked.mission().fields().metadata(), usable);
+        return new Checked(StepCheck.of(fields, locked.hop(), tool, around), tool, usable);
+    }
+
+    /** What came of a check, and what it was made with. */
+    private record Checked(
+            StepCheck.Outcome outcome, Optional<Tool> tool, Map<String, ResourceCredentials.Usable> credentials) {
+        List<ValidationError> errors() {
+            return outcome.errors();
+        }
     }
 
     /**
@@ -109,11 +123,11 @@ public final class StepFlow {
                     throw Refusals.outOfOrder(
                             "tool_step", step.id(), first.id(), first.status().name());
                 });
-        var outcome = check(tx, locked, step.fields(), Set.of());
-        if (!outcome.errors().isEmpty()) {
-            throw invalid(step, outcome.errors());
+        var checked = check(tx, locked, step.fields(), Set.of());
+        if (!checked.errors().isEmpty()) {
+            throw invalid(step, checked.errors());
         }
-        var tool = tools.find(tx, step.fields().toolId()).orElseThrow(); // else there are errors
+        var tool = checked.tool().orElseThrow(); // else there are errors
         var begun = steps.updateState(tx, step.id(), step.state().begun(tx.now()));
         note(tx, begun);
         moves.record(tx, moveOf(begun, step.status(), reason));
@@ -123,7 +137,13 @@ public final class StepFlow {
                 .put("hop_id", hop.id().toString())
                 .put("mission_id", locked.mission().id().toString())
                 .put("attempt", begun.state().attempt());
-        payload.set("parameters", outcome.parameters());
+        payload.set("parameters", checked.outcome().parameters());
+        if (!tool.resourceIds().isEmpty()) {
+            var handles = payload.putObject("credentials");
+            checked.credentials()
+                    .forEach((resource, credential) -> handles.put(
+                            resource, credential.handle(step.id(), begun.state().attempt())));
+        }
         outbox.addPlacing(
                 tx,
                 ids.next(),

@@ -2,6 +2,7 @@ package dev.sortie.mission.domain;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param outputSchema the same of the result
  * @param queueName the queue of agent-service on which its workers listen
  * @param timeout how long one attempt may take
+ * @param resourceIds what the owner of a mission must have credentials for, in the order given
  */
 public record Tool(
         String toolId,
@@ -21,6 +23,7 @@ public record Tool(
         String queueName,
         Duration timeout,
         RetryPolicy retryPolicy,
+        List<String> resourceIds,
         Instant createTime,
         Instant updateTime,
         long version) {}

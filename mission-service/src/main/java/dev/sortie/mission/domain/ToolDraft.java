@@ -1,6 +1,7 @@
 package dev.sortie.mission.domain;
 
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param outputSchema the same of the result
  * @param queueName the queue of agent-service on which its workers listen
  * @param timeout how long one attempt may take
+ * @param resourceIds what the owner of a mission must have credentials for, in the order given
  */
 public record ToolDraft(
         String toolId,
@@ -20,7 +22,8 @@ public record ToolDraft(
         @Nullable String outputSchema,
         String queueName,
         Duration timeout,
-        RetryPolicy retryPolicy) {
+        RetryPolicy retryPolicy,
+        List<String> resourceIds) {
 
     /** How long an attempt may take where nobody says otherwise. */
     public static final Duration DEFAULT_TIMEOUT = Duration.ofHours(1);

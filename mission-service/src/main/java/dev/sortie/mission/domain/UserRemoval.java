@@ -15,11 +15,13 @@ public final class UserRemoval {
 
     private final UserStore store;
     private final ApiTokenStore tokens;
+    private final ResourceCredentials credentials;
     private final Missions missions;
 
-    public UserRemoval(UserStore store, ApiTokenStore tokens, Missions missions) {
+    public UserRemoval(UserStore store, ApiTokenStore tokens, ResourceCredentials credentials, Missions missions) {
         this.store = store;
         this.tokens = tokens;
+        this.credentials = credentials;
         this.missions = missions;
     }
 
@@ -30,7 +32,7 @@ public final class UserRemoval {
      */
     public record Deletion(UUID id, String etag) {}
 
-    /** Deletes a user, their missions with everything in these, and their tokens. Returns the user as they were. */
+    /** Deletes a user, their missions with everything in these, and their tokens and credentials. Returns the user as they were. */
     public User delete(Tx tx, Deletion deletion) {
         var id = deletion.id();
         // Missions are locked before users, as by everybody else.
@@ -45,6 +47,7 @@ public final class UserRemoval {
         tokens.deleteOfUser(tx, id)
                 .forEach(token -> tx.change(Change.deleted("api_token", token.apiTokenId(), token.version())
                         .with("user_id", id)));
+        credentials.deleteOfUser(tx, id);
         store.delete(tx, id);
         tx.change(Change.deleted("user", id, user.version()).with("role", user.role()));
         tx.audit("DeleteUser", "user", id, Map.of("username", user.username()));

@@ -53,6 +53,12 @@ public final class ToolStepStore {
                     WHERE s.tool_step_id = $1::uuid
                     FOR NO KEY UPDATE OF s
                     """;
+    // It ends no attempt and begins none before the transaction ends.
+    private static final String HOLD = """
+            SELECT h.mission_id, s.status, s.attempt FROM tool_steps s JOIN hops h USING (hop_id)
+            WHERE s.tool_step_id = $1::uuid
+            FOR SHARE OF s
+            """;
     private static final String MISSION_OF = """
             SELECT h.mission_id FROM tool_steps s JOIN hops h USING (hop_id) WHERE s.tool_step_id = $1::uuid
             """;
@@ -228,9 +234,23 @@ public final class ToolStepStore {
                 .orElseThrow();
     }
 
+    /** How far a step is: which attempt of which mission's, and whether it runs. */
+    public record Held(UUID missionId, ToolStepStatus status, int attempt) {}
+
     /** A step of a mission that is not hidden. */
     public Optional<ToolStep> find(Queries queries, UUID id) {
         return queries.find(FIND, ToolStepStore::toStep, id);
+    }
+
+    /** How far a step is, and stays until the end of the transaction. Others may hold it too. */
+    public Optional<Held> hold(Tx tx, UUID id) {
+        return tx.find(
+                HOLD,
+                row -> new Held(
+                        row.getUUID("mission_id"),
+                        Rows.value(row, "status", ToolStepStatus.class),
+                        row.getInteger("attempt")),
+                id);
     }
 
     /** A step, held until the end of the transaction; its mission may be hidden. */

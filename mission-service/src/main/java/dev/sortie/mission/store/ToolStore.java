@@ -17,14 +17,14 @@ public final class ToolStore {
     private static final String COLUMNS = """
             tool_id, name, description, input_schema::text AS input_schema, output_schema::text AS output_schema,
             queue_name, timeout_millis, max_retries, initial_backoff_millis, max_backoff_millis, backoff_multiplier,
-            created_at, updated_at, version
+            resource_ids, created_at, updated_at, version
             """;
     private static final String INSERT_UNLESS_THERE = """
             INSERT INTO tools (tool_id, name, description, input_schema, output_schema, queue_name, timeout_millis,
                                max_retries, initial_backoff_millis, max_backoff_millis, backoff_multiplier,
-                               created_at, updated_at)
+                               resource_ids, created_at, updated_at)
             VALUES ($1::text, $2::text, $3::text, $4::text::jsonb, $5::text::jsonb, $6::text, $7::bigint,
-                    $8::int, $9::bigint, $10::bigint, $11::float8, $12::timestamptz, $12::timestamptz)
+                    $8::int, $9::bigint, $10::bigint, $11::float8, $13::text[], $12::timestamptz, $12::timestamptz)
             ON CONFLICT (tool_id) DO NOTHING
             RETURNING
             """ + COLUMNS;
@@ -33,13 +33,13 @@ public final class ToolStore {
             SET name = $2::text, description = $3::text, input_schema = $4::text::jsonb,
                 output_schema = $5::text::jsonb, queue_name = $6::text, timeout_millis = $7::bigint,
                 max_retries = $8::int, initial_backoff_millis = $9::bigint, max_backoff_millis = $10::bigint,
-                backoff_multiplier = $11::float8, updated_at = $12::timestamptz, version = version + 1
+                backoff_multiplier = $11::float8, resource_ids = $13::text[], updated_at = $12::timestamptz, version = version + 1
             WHERE tool_id = $1::text
               AND (name, description, input_schema, output_schema, queue_name, timeout_millis, max_retries,
-                   initial_backoff_millis, max_backoff_millis, backoff_multiplier)
+                   initial_backoff_millis, max_backoff_millis, backoff_multiplier, resource_ids)
                   IS DISTINCT FROM
                   ($2::text, $3::text, $4::text::jsonb, $5::text::jsonb, $6::text, $7::bigint, $8::int,
-                   $9::bigint, $10::bigint, $11::float8)
+                   $9::bigint, $10::bigint, $11::float8, $13::text[])
             RETURNING
             """ + COLUMNS;
     private static final String FIND = "SELECT " + COLUMNS + "FROM tools WHERE tool_id = $1::text";
@@ -98,7 +98,8 @@ public final class ToolStore {
             retry.initialBackoff().toMillis(),
             retry.maxBackoff().toMillis(),
             retry.backoffMultiplier(),
-            tx.now()
+            tx.now(),
+            draft.resourceIds().toArray(String[]::new)
         };
     }
 
@@ -116,6 +117,7 @@ public final class ToolStore {
                         Duration.ofMillis(row.getLong("initial_backoff_millis")),
                         Duration.ofMillis(row.getLong("max_backoff_millis")),
                         row.getDouble("backoff_multiplier")),
+                Rows.strings(row, "resource_ids"),
                 Rows.instant(row, "created_at"),
                 Rows.instant(row, "updated_at"),
                 row.getLong("version"));

@@ -176,7 +176,7 @@ class StepCheckTest {
     @ParameterizedTest
     @ValueSource(strings = {"[]", "1", "\"text\"", "null"})
     void takesAMissionConfigThatIsNoObjectForNone(String config) {
-        var around = new Surroundings(Map.of(), Map.of(), Set.of(), "{\"config\": " + config + "}");
+        var around = new Surroundings(Map.of(), Map.of(), Set.of(), "{\"config\": " + config + "}", Map.of());
 
         var errors = StepCheck.of(fields(Map.of("p", new ConfigValue("key")), Map.of()), hop(), tool("{}"), around)
                 .errors();
@@ -308,7 +308,8 @@ class StepCheckTest {
                 assets,
                 Map.of(READY, "{\"content\": true}"),
                 promised,
-                "{\"config\": {\"both\": \"mission\", \"only mission\": 1, \"null of the step\": 2}}");
+                "{\"config\": {\"both\": \"mission\", \"only mission\": 1, \"null of the step\": 2}}",
+                Map.of());
     }
 
     private static Optional<Tool> tool(String inputSchema) {
@@ -325,6 +326,7 @@ class StepCheckTest {
                 "work",
                 Duration.ofHours(1),
                 RetryPolicy.DEFAULT,
+                List.of(),
                 Instant.EPOCH,
                 Instant.EPOCH,
                 1));

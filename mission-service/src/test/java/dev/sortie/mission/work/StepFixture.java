@@ -4,6 +4,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
 import com.google.protobuf.util.JsonFormat;
+import dev.sortie.mission.MissionConfig;
 import dev.sortie.mission.MissionFixture;
 import dev.sortie.mission.v1.ApproveMissionRequest;
 import dev.sortie.mission.v1.Asset;
@@ -44,6 +45,7 @@ import dev.sortie.mission.v1.ToolStepStatus;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.UnaryOperator;
 
 /** mission-service as it runs, with an agent-service that a test plays, and a developer who calls. */
 public final class StepFixture implements AutoCloseable {
@@ -64,6 +66,13 @@ public final class StepFixture implements AutoCloseable {
     public static StepFixture start() {
         var agent = FakeAgentService.start();
         return new StepFixture(agent, MissionFixture.start(settings -> settings.withAgent(agent.address(), "")));
+    }
+
+    /** The same with other settings. */
+    public static StepFixture start(UnaryOperator<MissionConfig> change) {
+        var agent = FakeAgentService.start();
+        return new StepFixture(
+                agent, MissionFixture.start(settings -> change.apply(settings.withAgent(agent.address(), ""))));
     }
 
     private void connect() {
