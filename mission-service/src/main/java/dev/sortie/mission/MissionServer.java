@@ -23,6 +23,7 @@ import dev.sortie.mission.domain.LoginThrottle;
 import dev.sortie.mission.domain.Logins;
 import dev.sortie.mission.domain.MissionFlow;
 import dev.sortie.mission.domain.MissionPurge;
+import dev.sortie.mission.domain.MissionTrees;
 import dev.sortie.mission.domain.Missions;
 import dev.sortie.mission.domain.Moves;
 import dev.sortie.mission.domain.PasswordChanges;
@@ -197,7 +198,13 @@ public final class MissionServer implements AutoCloseable {
                         new AuthGrpcService(replies, pages, logins, tokens, config.signingKeys()),
                         new ResourceCredentialGrpcService(replies, pages, credentials),
                         new ToolGrpcService(replies, pages, tools),
-                        new MissionGrpcService(database, replies, pages, missions, findings),
+                        new MissionGrpcService(
+                                database,
+                                replies,
+                                pages,
+                                missions,
+                                new MissionTrees(missionStore, hopStore, stepStore, assetStore),
+                                findings),
                         new HopGrpcService(replies, pages, hops, findings),
                         new ToolStepGrpcService(replies, pages, steps, findings),
                         new AssetGrpcService(replies, pages, assets),

@@ -2,6 +2,7 @@ package dev.sortie.mission.api;
 
 import static dev.sortie.runtime.grpc.Messages.uuid;
 
+import dev.sortie.mission.domain.MissionTrees;
 import dev.sortie.mission.domain.Missions;
 import dev.sortie.mission.v1.ApproveMissionRequest;
 import dev.sortie.mission.v1.ApproveMissionResponse;
@@ -46,14 +47,21 @@ public final class MissionGrpcService extends MissionServiceImplBase {
     private final Replies replies;
     private final PageTokens pages;
     private final Missions missions;
+    private final MissionTrees trees;
     private final Findings findings;
 
     public MissionGrpcService(
-            Database database, Replies replies, PageTokens pages, Missions missions, Findings findings) {
+            Database database,
+            Replies replies,
+            PageTokens pages,
+            Missions missions,
+            MissionTrees trees,
+            Findings findings) {
         this.database = database;
         this.replies = replies;
         this.pages = pages;
         this.missions = missions;
+        this.trees = trees;
         this.findings = findings;
     }
 
@@ -152,9 +160,10 @@ public final class MissionGrpcService extends MissionServiceImplBase {
         replies.call(
                 request,
                 observer,
-                r -> uuid(r.getMissionId()),
-                (principal, id) -> database.transaction(principal, Isolation.SNAPSHOT, tx -> missions.tree(tx, id)),
-                MissionProtos::toTreeResponse);
+                r -> pages.open(r, MissionTrees.MAX_NODES, MissionTrees.MAX_NODES),
+                (principal, page) -> database.transaction(
+                        principal, Isolation.SNAPSHOT, tx -> trees.read(tx, MissionTreeProtos.toWish(request), page)),
+                MissionTreeProtos::toResponse);
     }
 
     @Override

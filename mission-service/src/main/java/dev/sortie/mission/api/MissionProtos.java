@@ -10,7 +10,6 @@ import static dev.sortie.runtime.grpc.Messages.uuid;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Timestamps;
 import dev.sortie.mission.domain.Mission;
-import dev.sortie.mission.domain.MissionTree;
 import dev.sortie.mission.domain.Missions;
 import dev.sortie.mission.store.MissionStore;
 import dev.sortie.mission.v1.ApproveMissionRequest;
@@ -26,8 +25,6 @@ import dev.sortie.mission.v1.DeleteMissionResponse;
 import dev.sortie.mission.v1.FailMissionRequest;
 import dev.sortie.mission.v1.FailMissionResponse;
 import dev.sortie.mission.v1.GetMissionResponse;
-import dev.sortie.mission.v1.GetMissionTreeResponse;
-import dev.sortie.mission.v1.HopNode;
 import dev.sortie.mission.v1.ListMissionsRequest;
 import dev.sortie.mission.v1.ListMissionsResponse;
 import dev.sortie.mission.v1.MissionStatus;
@@ -211,18 +208,6 @@ final class MissionProtos {
                 .addAllMissions(messages.items())
                 .setNextPageToken(messages.nextPageToken())
                 .build();
-    }
-
-    static GetMissionTreeResponse toTreeResponse(MissionTree tree) {
-        var message = dev.sortie.mission.v1.MissionTree.newBuilder().setMission(toMessage(tree.mission()));
-        for (var node : tree.hops()) {
-            var hop = HopNode.newBuilder().setHop(HopProtos.toMessage(node.hop()));
-            node.steps().forEach(step -> hop.addToolSteps(ToolStepProtos.toMessage(step)));
-            node.assets().forEach(asset -> hop.addAssets(AssetProtos.toMessage(asset)));
-            message.addHops(hop);
-        }
-        tree.assets().forEach(asset -> message.addAssets(AssetProtos.toMessage(asset)));
-        return GetMissionTreeResponse.newBuilder().setTree(message).build();
     }
 
     static dev.sortie.mission.v1.Mission toMessage(Mission mission) {

@@ -36,9 +36,6 @@ public interface HopSteps {
      */
     void interruptOfMission(Tx tx, UUID missionId, String reason);
 
-    /** All steps of a mission, in the order of its hops and in theirs, without their results. */
-    List<ToolStep> ofMission(Queries queries, UUID missionId);
-
     /** Deletes the steps of a hop for good, and cancels the work orders of the running ones. */
     void deleteOfHop(Tx tx, UUID hopId);
 

@@ -1,20 +1,53 @@
 package dev.sortie.mission.domain;
 
+import dev.sortie.runtime.paging.Page;
 import java.util.List;
+import java.util.UUID;
 
 /**
- * A mission with everything in it, as of one moment.
+ * A page of a mission with everything in it, as of one moment. Long texts have one character more than {@link #TEXT},
+ * which shows that they are cut.
  *
- * @param hops in their order
- * @param assets those in the mission's own scope by creation, without their content
+ * @param mission whole
+ * @param nodes first the assets of the mission by creation, then each hop followed by its steps in their order and its
+ *     assets by creation
  */
-public record MissionTree(Mission mission, List<HopNode> hops, List<Asset> assets) {
+public record MissionTree(Mission mission, Page<Node> nodes) {
+    /** How much of a text is shown, in characters. */
+    public static final int TEXT = 1_000;
+    /** The longest JSON of a step that is shown, in bytes. */
+    public static final int JSON = 4_096;
+    /** The longest result of a step that is shown, in bytes. */
+    public static final int RESULT = 16_384;
 
     /**
-     * A hop with everything in it.
+     * What is asked for.
      *
-     * @param steps in their order, without their results
-     * @param assets those in the hop's scope by creation, without their content
+     * @param withSteps whether steps are
+     * @param withAssets whether assets are
+     * @param withResults whether the results of steps are
      */
-    public record HopNode(Hop hop, List<ToolStep> steps, List<Asset> assets) {}
+    public record Wish(UUID missionId, boolean withSteps, boolean withAssets, boolean withResults) {}
+
+    /** Something in a mission. */
+    public sealed interface Node {}
+
+    /** An asset in the mission's own scope, without its content. */
+    public record MissionAsset(Asset asset) implements Node {}
+
+    /** A hop. */
+    public record HopHead(Hop hop) implements Node {}
+
+    /** A step of a hop. */
+    public record HopStep(Hop hop, CutStep step) implements Node {}
+
+    /** An asset in a hop's scope, without its content. */
+    public record HopAsset(Hop hop, Asset asset) implements Node {}
+
+    /**
+     * A step without what is long in it.
+     *
+     * @param leftOut the fields that are left out, by their names in the contract
+     */
+    public record CutStep(ToolStep step, List<String> leftOut) {}
 }

@@ -13,11 +13,9 @@ import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Tx;
 import dev.sortie.type.v1.ErrorReason;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -125,24 +123,6 @@ public final class Missions {
         return page.page(
                 missions.list(queries, filter, page.after(), page.limit()),
                 mission -> Keyset.of(mission.createdAt(), mission.id()));
-    }
-
-    /**
-     * Reads a mission with everything in it: four statements, whatever there is.
-     *
-     * @param tx sees one snapshot
-     */
-    public MissionTree tree(Tx tx, UUID id) {
-        var mission = get(tx, id, false);
-        var stepsByHop = steps.ofMission(tx, id).stream().collect(Collectors.groupingBy(ToolStep::hopId));
-        var assetsByScope = assets.listOfMission(tx, id).stream().collect(Collectors.groupingBy(Asset::scopeId));
-        var nodes = hops.list(tx, id, null, null, Refusals.MAX_CHILDREN).stream()
-                .map(hop -> new MissionTree.HopNode(
-                        hop,
-                        stepsByHop.getOrDefault(hop.id(), List.of()),
-                        assetsByScope.getOrDefault(hop.id(), List.of())))
-                .toList();
-        return new MissionTree(mission, nodes, assetsByScope.getOrDefault(id, List.of()));
     }
 
     /**

@@ -110,11 +110,6 @@ public final class ToolSteps implements HopSteps {
                 steps.list(queries, hopId, status, place, page.limit()), step -> Keyset.of(step.sequenceOrder()));
     }
 
-    @Override
-    public List<ToolStep> ofMission(Queries queries, UUID missionId) {
-        return steps.listOfMission(queries, missionId);
-    }
-
     /** Changes what callers set of a step that has not begun or has failed, and validates it anew. */
     public ToolStep update(Tx tx, Edit edit) {
         var locked = lock(tx, edit.id(), edit.etag());

@@ -5,6 +5,7 @@ import dev.sortie.mission.domain.AssetContent;
 import dev.sortie.mission.domain.AssetRole;
 import dev.sortie.mission.domain.AssetScopeType;
 import dev.sortie.mission.domain.AssetStatus;
+import dev.sortie.mission.domain.MissionTree;
 import dev.sortie.mission.domain.Refusals;
 import dev.sortie.runtime.paging.Keyset;
 import dev.sortie.runtime.sql.ConstraintViolation;
@@ -14,6 +15,7 @@ import dev.sortie.runtime.sql.Tx;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.sqlclient.Row;
+import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -52,8 +54,16 @@ public final class AssetStore {
             "SELECT asset_id FROM assets WHERE asset_id = ANY($1::uuid[]) ORDER BY asset_id FOR NO KEY UPDATE";
     private static final String FIND_CONTENTS =
             "SELECT asset_id, content::text AS content FROM assets WHERE asset_id = ANY($1::uuid[]) AND status = 'READY'";
-    private static final String LIST_OF_MISSION =
-            "SELECT " + HEAD + "FROM assets WHERE mission_id = $1::uuid ORDER BY created_at, asset_id";
+    // Those of the mission first, then those of its hops in their order. Long descriptions are cut.
+    private static final String LIST_OF_TREE =
+            "SELECT " + HEAD.replace(" description,", " left(description, $6::int) AS description,") + """
+            FROM assets LEFT JOIN (
+                SELECT hop_id AS place_hop_id, sequence_order AS place FROM hops WHERE mission_id = $1::uuid) AS places
+                ON place_hop_id = hop_id
+            WHERE mission_id = $1::uuid
+              AND (coalesce(place, -1), created_at, asset_id) > ($2::int, $3::timestamptz, $4::uuid)
+            ORDER BY coalesce(place, -1), created_at, asset_id LIMIT $5::int
+            """;
     private static final String UPDATE_FIELDS = """
             UPDATE assets
             SET name = $2::text, description = $3::text, type = $4::text, subtype = $5::text, role = $6::text,
@@ -193,9 +203,16 @@ public final class AssetStore {
                 filter.status());
     }
 
-    /** All assets of a mission and its hops by creation, without their content. */
-    public List<Asset> listOfMission(Queries queries, UUID missionId) {
-        return queries.list(LIST_OF_MISSION, AssetStore::toHead, missionId);
+    /**
+     * Assets of a mission without their content: its own by creation, then those of each hop by creation.
+     *
+     * @param place the place of the hop of the last one of the page before; -1 for the mission
+     * @param createdAt when that one was created
+     * @param id its id
+     */
+    public List<Asset> listOfTree(Queries queries, UUID missionId, int place, Instant createdAt, UUID id, int limit) {
+        return queries.list(
+                LIST_OF_TREE, AssetStore::toHead, missionId, place, createdAt, id, limit, MissionTree.TEXT + 1);
     }
 
     /** Writes what callers set, and leaves the content as it is. */

@@ -2,6 +2,7 @@ package dev.sortie.mission.store;
 
 import dev.sortie.mission.domain.Hop;
 import dev.sortie.mission.domain.HopStatus;
+import dev.sortie.mission.domain.MissionTree;
 import dev.sortie.mission.domain.Pause;
 import dev.sortie.runtime.paging.Keyset;
 import dev.sortie.runtime.sql.Queries;
@@ -41,6 +42,16 @@ public final class HopStore {
     private static final String LIST_BY_STATUS = "SELECT " + COLUMNS + """
             FROM hops WHERE mission_id = $1::uuid AND status = $5::text AND sequence_order > coalesce(
                 (SELECT h.sequence_order FROM hops h WHERE h.hop_id = $2::uuid AND h.mission_id = $1::uuid), $3::int - 1)
+            ORDER BY sequence_order LIMIT $4::int
+            """;
+    // Without what is long. From the hop where the page before ended, wherever that is by now; if it is gone, from its
+    // place.
+    private static final String LIST_OF_TREE = """
+            SELECT hop_id, mission_id, name, left(description, $5::int) AS description, left(rationale, $5::int) AS rationale,
+                   status, sequence_order, is_final, is_resolved, left(error_message, $5::int) AS error_message,
+                   pause_before, running, paused_at, paused_step_id, started_at, ended_at, created_at, updated_at, version
+            FROM hops WHERE mission_id = $1::uuid AND sequence_order >= coalesce(
+                (SELECT h.sequence_order FROM hops h WHERE h.hop_id = $2::uuid AND h.mission_id = $1::uuid), $3::int)
             ORDER BY sequence_order LIMIT $4::int
             """;
     // Where a new hop may go: how many there are, and the first place behind everything that has begun.
@@ -155,6 +166,16 @@ public final class HopStore {
         return status == null
                 ? queries.list(LIST, HopStore::toHop, missionId, id, place, limit)
                 : queries.list(LIST_BY_STATUS, HopStore::toHop, missionId, id, place, limit, status);
+    }
+
+    /**
+     * Hops of a mission without what is long, in their order.
+     *
+     * @param from the first one; null for the one at the place
+     * @param place where to begin if that one is not there
+     */
+    public List<Hop> listOfTree(Queries queries, UUID missionId, @Nullable UUID from, int place, int limit) {
+        return queries.list(LIST_OF_TREE, HopStore::toHop, missionId, from, place, limit, MissionTree.TEXT + 1);
     }
 
     public Places places(Tx tx, UUID missionId) {

@@ -1,6 +1,8 @@
 package dev.sortie.mission.store;
 
 import dev.sortie.mission.domain.HopSteps.OpenStep;
+import dev.sortie.mission.domain.MissionTree;
+import dev.sortie.mission.domain.MissionTree.CutStep;
 import dev.sortie.mission.domain.StoppedRun;
 import dev.sortie.mission.domain.ToolStep;
 import dev.sortie.mission.domain.ToolStepStatus;
@@ -9,6 +11,7 @@ import dev.sortie.runtime.sql.Rows;
 import dev.sortie.runtime.sql.Tx;
 import io.vertx.sqlclient.Row;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
@@ -73,11 +76,35 @@ public final class ToolStepStore {
                     WHERE s.hop_id = $1::uuid AND s.status = $4::text AND s.sequence_order > $2::int
                     ORDER BY s.sequence_order LIMIT $3::int
                     """;
-    private static final String LIST_OF_MISSION = "SELECT " + FEW_COLUMNS + """
-                    FROM tool_steps s JOIN hops h USING (hop_id)
-                    WHERE h.mission_id = $1::uuid
-                    ORDER BY h.sequence_order, s.sequence_order
-                    """;
+    // Without what is long: it is cut here, before it costs anything. The stored size comes first, because it is known
+    // without unpacking.
+    private static final String LIST_OF_TREE = """
+            SELECT s.tool_step_id, s.hop_id, h.mission_id, s.tool_id, s.name, left(s.description, $5::int) AS description,
+                   s.status, s.sequence_order, s.pause_before, left(s.error_message, $5::int) AS error_message, s.attempt,
+                   s.work_order_id, s.stopped_run, s.started_at, s.completed_at, s.created_at, s.updated_at, s.version,
+                   CASE WHEN pg_column_size(s.parameter_mapping) <= $6::int
+                             AND octet_length(s.parameter_mapping::text) <= $6::int
+                       THEN s.parameter_mapping::text END AS parameter_mapping,
+                   CASE WHEN pg_column_size(s.result_mapping) <= $6::int
+                             AND octet_length(s.result_mapping::text) <= $6::int
+                       THEN s.result_mapping::text END AS result_mapping,
+                   CASE WHEN pg_column_size(s.resource_configs) <= $6::int
+                             AND octet_length(s.resource_configs::text) <= $6::int
+                       THEN s.resource_configs::text END AS resource_configs,
+                   CASE WHEN pg_column_size(s.validation_errors) <= $6::int
+                             AND octet_length(s.validation_errors::text) <= $6::int
+                       THEN s.validation_errors::text END AS validation_errors,
+                   CASE WHEN $7::int > 0 AND pg_column_size(s.execution_result) <= $7::int
+                             AND octet_length(s.execution_result::text) <= $7::int
+                       THEN s.execution_result::text END AS execution_result,
+                   s.execution_result IS NOT NULL AS has_result
+            FROM tool_steps s JOIN hops h USING (hop_id)
+            WHERE h.mission_id = $1::uuid AND h.sequence_order >= $2::int
+              AND (h.sequence_order > $2::int OR s.sequence_order > $3::int)
+            ORDER BY h.sequence_order, s.sequence_order LIMIT $4::int
+            """;
+    private static final List<String> CUT_COLUMNS =
+            List.of("parameter_mapping", "result_mapping", "resource_configs", "validation_errors");
     private static final String IS_HOP_VISIBLE = """
             SELECT EXISTS (
                 SELECT FROM hops h JOIN missions m USING (mission_id)
@@ -275,9 +302,25 @@ public final class ToolStepStore {
                 : queries.list(LIST_BY_STATUS, ToolStepStore::toStepWithoutResult, hopId, after, limit, status);
     }
 
-    /** All steps of a mission, in the order of its hops and in theirs, without their results. */
-    public List<ToolStep> listOfMission(Queries queries, UUID missionId) {
-        return queries.list(LIST_OF_MISSION, ToolStepStore::toStepWithoutResult, missionId);
+    /**
+     * Steps of a mission without what is long, in the order of its hops and in theirs.
+     *
+     * @param hopPlace the place of the first hop
+     * @param stepPlace the place in that hop behind which to begin; -1 for all of it
+     * @param withResults whether to return results, too
+     */
+    public List<CutStep> listOfTree(
+            Queries queries, UUID missionId, int hopPlace, int stepPlace, boolean withResults, int limit) {
+        return queries.list(
+                LIST_OF_TREE,
+                row -> toCutStep(row, withResults),
+                missionId,
+                hopPlace,
+                stepPlace,
+                limit,
+                MissionTree.TEXT + 1,
+                MissionTree.JSON,
+                withResults ? MissionTree.RESULT : 0);
     }
 
     /** Whether a hop exists, in a mission that is not hidden. */
@@ -432,6 +475,26 @@ public final class ToolStepStore {
         return toStep(row, null);
     }
 
+    private static CutStep toCutStep(Row row, boolean withResults) {
+        var leftOut = new ArrayList<String>();
+        for (var column : CUT_COLUMNS) {
+            if (row.getString(column) == null) {
+                leftOut.add(column);
+            }
+        }
+        var result = row.getString("execution_result");
+        if (withResults && result == null && row.getBoolean("has_result")) {
+            leftOut.add("execution_result");
+        }
+        return new CutStep(toStep(row, result), List.copyOf(leftOut));
+    }
+
+    /** JSON that is never null in its table, but left out of a tree where it is long. */
+    private static String json(Row row, String column, String empty) {
+        var json = row.getString(column);
+        return json == null ? empty : json;
+    }
+
     private static ToolStep toStep(Row row, @Nullable String executionResult) {
         return new ToolStep(
                 row.getUUID("tool_step_id"),
@@ -441,14 +504,14 @@ public final class ToolStepStore {
                         row.getString("tool_id"),
                         row.getString("name"),
                         row.getString("description"),
-                        StepJson.toParameters(row.getString("parameter_mapping")),
-                        StepJson.toResults(row.getString("result_mapping")),
-                        row.getString("resource_configs"),
+                        StepJson.toParameters(json(row, "parameter_mapping", "{}")),
+                        StepJson.toResults(json(row, "result_mapping", "{}")),
+                        json(row, "resource_configs", "{}"),
                         row.getBoolean("pause_before")),
                 row.getInteger("sequence_order"),
                 new ToolStep.State(
                         Rows.value(row, "status", ToolStepStatus.class),
-                        StepJson.toErrors(row.getString("validation_errors")),
+                        StepJson.toErrors(json(row, "validation_errors", "[]")),
                         executionResult,
                         row.getString("error_message"),
                         row.getInteger("attempt"),
