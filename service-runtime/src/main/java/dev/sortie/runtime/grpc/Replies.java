@@ -155,7 +155,17 @@ public final class Replies {
      * @param receive reads the messages until there are no more (null) and makes the response; it may answer earlier
      */
     public <Q, P> StreamObserver<Q> receive(StreamObserver<P> observer, Function<ClientStream<Q>, P> receive) {
-        return ClientStream.start((ServerCallStreamObserver<P>) observer, receive);
+        return ClientStream.start((ServerCallStreamObserver<P>) observer, ClientStream.AHEAD, null, receive);
+    }
+
+    /**
+     * The same for a stream that may take long: it ends with UNAVAILABLE when the server stops, its thread interrupted.
+     *
+     * @param ahead how many messages to have in memory
+     */
+    public <Q, P> StreamObserver<Q> receiveLong(
+            StreamObserver<P> observer, int ahead, Function<ClientStream<Q>, P> receive) {
+        return ClientStream.start((ServerCallStreamObserver<P>) observer, ahead, drain, receive);
     }
 
     private static <P> void reply(StreamObserver<P> observer, P response) {

@@ -6,6 +6,7 @@ import io.grpc.Context;
 import io.grpc.stub.ServerCallStreamObserver;
 import java.time.Duration;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.MDC;
@@ -72,6 +73,31 @@ public final class ServerStream<P> {
         } finally {
             lock.unlock();
         }
+        write(message);
+    }
+
+    /**
+     * The same, waiting for so long.
+     *
+     * @throws TimeoutException when the receiver took nothing meanwhile
+     */
+    public void send(P message, Duration patience) throws InterruptedException, TimeoutException {
+        long left = patience.toNanos();
+        lock.lock();
+        try {
+            while (!observer.isReady() && isOpen()) {
+                if (left <= 0) {
+                    throw new TimeoutException("nothing was taken within " + patience);
+                }
+                left = changed.awaitNanos(left);
+            }
+        } finally {
+            lock.unlock();
+        }
+        write(message);
+    }
+
+    private void write(P message) throws InterruptedException {
         if (observer.isCancelled()) {
             throw new CancellationException("the receiver is gone");
         }
@@ -98,7 +124,8 @@ public final class ServerStream<P> {
         }
     }
 
-    private static RuntimeException stopped() {
+    /** What a stream ends with that a stopping server ends. */
+    static RuntimeException stopped() {
         return Failure.unavailable(
                         ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
                         Duration.ofMillis(500),
