@@ -4,11 +4,13 @@ import dev.sortie.mission.domain.Bootstrap.ServiceAccount;
 import dev.sortie.mission.domain.CredentialKeys;
 import dev.sortie.mission.domain.CredentialKeyset;
 import dev.sortie.mission.domain.SigningKeys;
+import dev.sortie.mission.domain.TransferSettings;
 import dev.sortie.runtime.config.Settings;
 import dev.sortie.runtime.grpc.ServerSettings;
 import dev.sortie.runtime.identity.ApiTokens;
 import dev.sortie.runtime.sql.DatabaseSettings;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param loginsWaiting passwords that wait for their check; further ones are refused
  * @param agentAddress where agent-service is
  * @param serviceToken the API token with which this service calls the others; empty when it calls none
+ * @param transfers what it takes on to move the contents of assets
  */
 public record MissionConfig(
         ServerSettings server,
@@ -37,7 +40,8 @@ public record MissionConfig(
         int loginsAtOnce,
         int loginsWaiting,
         String agentAddress,
-        String serviceToken) {
+        String serviceToken,
+        TransferSettings transfers) {
 
     /** The port of gRPC, unless set otherwise. */
     public static final int DEFAULT_PORT = 7401;
@@ -65,7 +69,8 @@ public record MissionConfig(
                 DEFAULT_LOGINS_AT_ONCE,
                 DEFAULT_LOGINS_WAITING,
                 NOWHERE,
-                "");
+                "",
+                TransferSettings.DEFAULT);
     }
 
     /** Reads the settings; what is wrong with them is told by {@link Settings#check}. */
@@ -92,7 +97,8 @@ public record MissionConfig(
                         10_000,
                         "passwords that wait for their check; further ones are refused"),
                 settings.text("SORTIE_AGENT_ADDRESS", DEFAULT_AGENT_ADDRESS, "where agent-service is: host:port"),
-                serviceToken == null ? "" : serviceToken);
+                serviceToken == null ? "" : serviceToken,
+                transfers(settings));
     }
 
     /** The same with these accounts. */
@@ -107,7 +113,8 @@ public record MissionConfig(
                 loginsAtOnce,
                 loginsWaiting,
                 agentAddress,
-                serviceToken);
+                serviceToken,
+                transfers);
     }
 
     /** The same with bounds for password checks. */
@@ -122,7 +129,8 @@ public record MissionConfig(
                 atOnce,
                 waiting,
                 agentAddress,
-                serviceToken);
+                serviceToken,
+                transfers);
     }
 
     /** The same with the way to agent-service. */
@@ -137,7 +145,24 @@ public record MissionConfig(
                 loginsAtOnce,
                 loginsWaiting,
                 address,
-                token);
+                token,
+                transfers);
+    }
+
+    /** The same with bounds for the transfer of contents. */
+    public MissionConfig withTransfers(TransferSettings bounds) {
+        return new MissionConfig(
+                server,
+                database,
+                signingKeys,
+                credentialKeys,
+                serviceAccounts,
+                adminToken,
+                loginsAtOnce,
+                loginsWaiting,
+                agentAddress,
+                serviceToken,
+                bounds);
     }
 
     /** The same with keys for credentials. */
@@ -152,12 +177,44 @@ public record MissionConfig(
                 loginsAtOnce,
                 loginsWaiting,
                 agentAddress,
-                serviceToken);
+                serviceToken,
+                transfers);
     }
 
     @Override
     public String toString() {
         return "MissionConfig[" + server + ", " + database + ", " + serviceAccounts + "]"; // no secrets
+    }
+
+    private static TransferSettings transfers(Settings settings) {
+        var d = TransferSettings.DEFAULT;
+        return new TransferSettings(
+                settings.integer(
+                        "SORTIE_UPLOADS_AT_ONCE",
+                        d.uploadsAtOnce(),
+                        1,
+                        1_000,
+                        "contents of assets taken at the same time, each in some 5 MiB of memory"),
+                settings.integer(
+                        "SORTIE_DOWNLOADS_AT_ONCE",
+                        d.downloadsAtOnce(),
+                        1,
+                        10_000,
+                        "contents of assets given at the same time, each in about 1 MiB of memory"),
+                settings.duration(
+                        "SORTIE_TRANSFER_IDLE_TIME",
+                        d.idleTime(),
+                        Duration.ofSeconds(1),
+                        Duration.ofHours(1),
+                        "how long an upload may send nothing, and a download take nothing"),
+                1024L
+                        * 1024
+                        * settings.integer(
+                                "SORTIE_MAX_CONTENT_MIB",
+                                (int) (d.maxBytes() >> 20),
+                                1,
+                                (int) (TransferSettings.MOST_BYTES >> 20),
+                                "the largest streamed content of an asset, in MiB"));
     }
 
     private static SigningKeys signingKeys(Settings settings) {

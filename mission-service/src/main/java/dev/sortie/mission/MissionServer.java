@@ -1,6 +1,8 @@
 package dev.sortie.mission;
 
+import dev.sortie.mission.api.AssetDownloads;
 import dev.sortie.mission.api.AssetGrpcService;
+import dev.sortie.mission.api.AssetUploads;
 import dev.sortie.mission.api.AuthGrpcService;
 import dev.sortie.mission.api.DodItemGrpcService;
 import dev.sortie.mission.api.Findings;
@@ -12,6 +14,8 @@ import dev.sortie.mission.api.ToolGrpcService;
 import dev.sortie.mission.api.ToolStepGrpcService;
 import dev.sortie.mission.api.UserGrpcService;
 import dev.sortie.mission.domain.AccessTokens;
+import dev.sortie.mission.domain.AssetContentSweep;
+import dev.sortie.mission.domain.AssetContents;
 import dev.sortie.mission.domain.Assets;
 import dev.sortie.mission.domain.Bootstrap;
 import dev.sortie.mission.domain.CredentialKeyReports;
@@ -41,6 +45,7 @@ import dev.sortie.mission.domain.UserRemoval;
 import dev.sortie.mission.domain.UserTokens;
 import dev.sortie.mission.domain.Users;
 import dev.sortie.mission.store.ApiTokenStore;
+import dev.sortie.mission.store.AssetContentStore;
 import dev.sortie.mission.store.AssetStore;
 import dev.sortie.mission.store.CredentialKeyStore;
 import dev.sortie.mission.store.DodItemStore;
@@ -91,11 +96,14 @@ public final class MissionServer implements AutoCloseable {
 
     private static final Duration MISSIONS_PURGED = Duration.ofMinutes(10);
 
+    private static final Duration CONTENTS_SWEPT = Duration.ofSeconds(10);
+
     private static final Duration REFRESH_TOKENS_PURGED = Duration.ofHours(1);
 
     private final ServiceRuntime runtime;
     private final MissionPurge missionPurge;
     private final RefreshTokens refreshTokens;
+    private final AssetContentSweep contentSweep;
 
     private MissionServer(ServiceRuntime runtime, MissionConfig config) {
         this.runtime = runtime;
@@ -162,6 +170,8 @@ public final class MissionServer implements AutoCloseable {
                 new Missions(missionStore, hopStore, assetStore, dodItems, testRuns, flow, moves, steps, runs, ids);
         var hops = new Hops(missionStore, hopStore, assetStore, flow, steps, runs, ids);
         var assets = new Assets(assetStore, missionStore, hopStore, ids);
+        var contentStore = new AssetContentStore();
+        var contents = new AssetContents(contentStore, assetStore, assets, ids);
         var findings = new Findings(database, steps);
 
         // What becomes of orders.
@@ -173,6 +183,9 @@ public final class MissionServer implements AutoCloseable {
 
         // What goes on by itself.
         missionPurge = new MissionPurge(database, missions);
+        contentSweep =
+                new AssetContentSweep(database, contentStore, config.transfers().orphanAge(), runtime.meters());
+        var contentSweepJob = runtime.every("asset-content-sweep", CONTENTS_SWEPT, contentSweep::runOnce);
         runtime.every("mission-purge", MISSIONS_PURGED, missionPurge::runOnce);
         runtime.every("refresh-token-purge", REFRESH_TOKENS_PURGED, refreshTokens::purge);
         runtime.every("credential-keys", KEYS_READ, keyReports::run);
@@ -207,7 +220,21 @@ public final class MissionServer implements AutoCloseable {
                                 findings),
                         new HopGrpcService(replies, pages, hops, findings),
                         new ToolStepGrpcService(replies, pages, steps, findings),
-                        new AssetGrpcService(replies, pages, assets),
+                        new AssetGrpcService(
+                                replies,
+                                pages,
+                                assets,
+                                new AssetUploads(
+                                        database,
+                                        replies,
+                                        contents,
+                                        config.transfers(),
+                                        contentId -> {
+                                            contentSweep.abandon(contentId);
+                                            contentSweepJob.wake();
+                                        },
+                                        runtime.meters()),
+                                new AssetDownloads(database, contents, config.transfers(), runtime.meters())),
                         new DodItemGrpcService(replies, pages, dodItems),
                         new TestRunGrpcService(database, replies, pages, testRuns, new TestReports(testRuns))));
     }
@@ -245,6 +272,11 @@ public final class MissionServer implements AutoCloseable {
     /** What a test need not wait for. */
     MissionPurge missionPurge() {
         return missionPurge;
+    }
+
+    /** The same. */
+    AssetContentSweep contentSweep() {
+        return contentSweep;
     }
 
     /** The same. */

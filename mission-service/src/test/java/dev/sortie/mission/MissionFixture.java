@@ -226,6 +226,11 @@ public final class MissionFixture implements AutoCloseable {
         }
     }
 
+    /** Removes the streamed contents that nobody needs, as the server does by itself now and then. */
+    public void sweepContents() {
+        server.contentSweep().runOnce();
+    }
+
     /** Stops the server and drops the database. */
     @Override
     public void close() {

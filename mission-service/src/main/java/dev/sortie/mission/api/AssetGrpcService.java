@@ -8,12 +8,16 @@ import dev.sortie.mission.v1.CreateAssetRequest;
 import dev.sortie.mission.v1.CreateAssetResponse;
 import dev.sortie.mission.v1.DeleteAssetRequest;
 import dev.sortie.mission.v1.DeleteAssetResponse;
+import dev.sortie.mission.v1.DownloadAssetContentRequest;
+import dev.sortie.mission.v1.DownloadAssetContentResponse;
 import dev.sortie.mission.v1.GetAssetRequest;
 import dev.sortie.mission.v1.GetAssetResponse;
 import dev.sortie.mission.v1.ListAssetsRequest;
 import dev.sortie.mission.v1.ListAssetsResponse;
 import dev.sortie.mission.v1.UpdateAssetRequest;
 import dev.sortie.mission.v1.UpdateAssetResponse;
+import dev.sortie.mission.v1.UploadAssetContentRequest;
+import dev.sortie.mission.v1.UploadAssetContentResponse;
 import dev.sortie.runtime.grpc.Replies;
 import dev.sortie.runtime.paging.PageTokens;
 import io.grpc.stub.StreamObserver;
@@ -23,11 +27,16 @@ public final class AssetGrpcService extends AssetServiceImplBase {
     private final Replies replies;
     private final PageTokens pages;
     private final Assets assets;
+    private final AssetUploads uploads;
+    private final AssetDownloads downloads;
 
-    public AssetGrpcService(Replies replies, PageTokens pages, Assets assets) {
+    public AssetGrpcService(
+            Replies replies, PageTokens pages, Assets assets, AssetUploads uploads, AssetDownloads downloads) {
         this.replies = replies;
         this.pages = pages;
         this.assets = assets;
+        this.uploads = uploads;
+        this.downloads = downloads;
     }
 
     @Override
@@ -58,5 +67,17 @@ public final class AssetGrpcService extends AssetServiceImplBase {
     @Override
     public void deleteAsset(DeleteAssetRequest request, StreamObserver<DeleteAssetResponse> observer) {
         replies.write(request, observer, AssetProtos::toDeletion, assets::delete, AssetProtos::toDeleteResponse);
+    }
+
+    @Override
+    public StreamObserver<UploadAssetContentRequest> uploadAssetContent(
+            StreamObserver<UploadAssetContentResponse> observer) {
+        return replies.receiveLong(observer, AssetUploads.AHEAD, uploads::receive);
+    }
+
+    @Override
+    public void downloadAssetContent(
+            DownloadAssetContentRequest request, StreamObserver<DownloadAssetContentResponse> observer) {
+        replies.stream(request, observer, AssetProtos::toDownload, downloads::send);
     }
 }

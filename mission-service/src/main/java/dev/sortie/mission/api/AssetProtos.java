@@ -1,6 +1,7 @@
 package dev.sortie.mission.api;
 
 import static dev.sortie.runtime.grpc.Messages.json;
+import static dev.sortie.runtime.grpc.Messages.nullableUuid;
 import static dev.sortie.runtime.grpc.Messages.timestamp;
 import static dev.sortie.runtime.grpc.Messages.uuid;
 import static dev.sortie.runtime.grpc.Messages.value;
@@ -8,8 +9,10 @@ import static dev.sortie.runtime.grpc.Messages.value;
 import com.google.protobuf.Value;
 import dev.sortie.mission.domain.Asset;
 import dev.sortie.mission.domain.AssetContent;
+import dev.sortie.mission.domain.AssetContents;
 import dev.sortie.mission.domain.Assets;
 import dev.sortie.mission.store.AssetStore;
+import dev.sortie.mission.v1.AssetContentInfo;
 import dev.sortie.mission.v1.AssetMetadata;
 import dev.sortie.mission.v1.AssetRole;
 import dev.sortie.mission.v1.AssetScopeType;
@@ -18,13 +21,19 @@ import dev.sortie.mission.v1.CreateAssetRequest;
 import dev.sortie.mission.v1.CreateAssetResponse;
 import dev.sortie.mission.v1.DeleteAssetRequest;
 import dev.sortie.mission.v1.DeleteAssetResponse;
+import dev.sortie.mission.v1.DownloadAssetContentRequest;
 import dev.sortie.mission.v1.GetAssetResponse;
 import dev.sortie.mission.v1.ListAssetsRequest;
 import dev.sortie.mission.v1.ListAssetsResponse;
 import dev.sortie.mission.v1.UpdateAssetRequest;
 import dev.sortie.mission.v1.UpdateAssetResponse;
+import dev.sortie.mission.v1.UploadAssetContentRequest;
+import dev.sortie.mission.v1.UploadAssetContentResponse;
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.paging.FieldMasks;
 import dev.sortie.runtime.paging.Page;
+import dev.sortie.type.v1.ErrorReason;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -88,11 +97,62 @@ final class AssetProtos {
     }
 
     static AssetStore.Filter toFilter(ListAssetsRequest request) {
+        boolean scoped = request.getScopeType() != AssetScopeType.ASSET_SCOPE_TYPE_UNSPECIFIED;
+        if (scoped == request.getScopeId().isEmpty()) {
+            throw invalid(
+                    scoped ? "scope_id" : "scope_type",
+                    "not set (expected: both of scope_type and scope_id, or neither)");
+        }
         return new AssetStore.Filter(
-                toScopeType(request.getScopeType()),
-                uuid(request.getScopeId()),
+                scoped ? new AssetStore.Scope(toScopeType(request.getScopeType()), uuid(request.getScopeId())) : null,
+                request.getIncludeInherited(),
+                null,
+                nullableUuid(request.getUserId()),
                 request.getRole() == AssetRole.ASSET_ROLE_UNSPECIFIED ? null : toRole(request.getRole()),
-                toStatus(request.getStatus()));
+                toStatus(request.getStatus()),
+                request.getType(),
+                request.getSubtype(),
+                request.getTag(),
+                request.getNamePrefix());
+    }
+
+    static AssetContents.Upload toUpload(UploadAssetContentRequest first) {
+        return new AssetContents.Upload(
+                ResourceIds.required(first.getAssetId(), "asset_id"),
+                first.getEtag(),
+                first.getMediaType().isEmpty() ? "application/octet-stream" : first.getMediaType(),
+                first.getFileName(),
+                first.getContentSummary());
+    }
+
+    static AssetDownloads.Download toDownload(DownloadAssetContentRequest request) {
+        if (request.getOffset() > 0 && request.getSha256().isEmpty()) {
+            throw invalid(
+                    "sha256", "not set (expected: with an offset, the SHA-256 of the content that is gone on with)");
+        }
+        return new AssetDownloads.Download(uuid(request.getAssetId()), request.getOffset(), request.getSha256());
+    }
+
+    static UploadAssetContentResponse toUploadResponse(Asset asset) {
+        return UploadAssetContentResponse.newBuilder()
+                .setAsset(toMessage(asset))
+                .build();
+    }
+
+    static AssetContentInfo toMessage(dev.sortie.mission.domain.AssetContentInfo info) {
+        return AssetContentInfo.newBuilder()
+                .setSize(info.size())
+                .setSha256(info.sha256())
+                .setMediaType(info.mediaType())
+                .setFileName(info.fileName())
+                .build();
+    }
+
+    /** One field at fault. */
+    static FailureException invalid(String field, String description) {
+        return Failure.invalidArgument(ErrorReason.ERROR_REASON_FIELD_INVALID, field, description)
+                .with("field_count", 1)
+                .exception();
     }
 
     static CreateAssetResponse toCreateResponse(Asset asset) {
@@ -144,6 +204,9 @@ final class AssetProtos {
                 .setEtag(Long.toString(asset.version()));
         if (asset.content() != null) {
             message.setContent(value(asset.content()));
+        }
+        if (asset.contentInfo() != null) {
+            message.setContentInfo(toMessage(asset.contentInfo()));
         }
         return message.build();
     }

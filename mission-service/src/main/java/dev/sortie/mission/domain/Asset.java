@@ -15,7 +15,9 @@ import org.jspecify.annotations.Nullable;
  * @param missionId the mission that the scope is, or is part of
  * @param fields what callers set
  * @param status whether its content is there
- * @param content any JSON value as text; null when there is none, or when it was not asked for
+ * @param content any JSON value as text; null when there is none, or it is streamed, or when it was not asked for
+ * @param contentInfo what the streamed content is; null when there is none or it is inline
+ * @param contentChanges how often content has been written or taken away
  * @param contentVersion how often the content has been written; 0 while there is none
  * @param tokenCount the content's length in tokens
  * @param createdAt when it was created
@@ -31,6 +33,8 @@ public record Asset(
         Fields fields,
         AssetStatus status,
         @Nullable String content,
+        @Nullable AssetContentInfo contentInfo,
+        long contentChanges,
         int contentVersion,
         long tokenCount,
         Instant createdAt,

@@ -20,7 +20,8 @@ public record AssetContent(String json, String summary, long tokenCount) {
         return new AssetContent(json, beginning(text), TokenCounter.count(text));
     }
 
-    private static String beginning(String text) {
+    /** As much of a text as is shown in its place. */
+    static String beginning(String text) {
         if (text.codePointCount(0, text.length()) <= SUMMARY_CHARACTERS) {
             return text;
         }

@@ -88,23 +88,31 @@ public final class Assets {
         return assets.find(queries, id).orElseThrow(() -> Refusals.notFound("asset", id));
     }
 
-    /** A page of a scope's assets by creation, without their content. */
+    /** A page of assets by creation, without their content. */
     public Page<Asset> list(Queries queries, AssetStore.Filter filter, PageRequest page) {
-        boolean visible = switch (filter.scopeType()) {
-            case MISSION -> missions.isVisible(queries, filter.scopeId());
-            case HOP -> hops.findVisible(queries, filter.scopeId()).isPresent();
-        };
-        if (!visible) {
-            throw Refusals.notFound(
-                    switch (filter.scopeType()) {
-                        case MISSION -> "mission";
-                        case HOP -> "hop";
-                    },
-                    filter.scopeId());
-        }
         return page.page(
-                assets.list(queries, filter, page.after(), page.limit()),
+                assets.list(queries, placed(queries, filter), page.after(), page.limit()),
                 asset -> Keyset.of(asset.createdAt(), asset.id()));
+    }
+
+    /** With the mission of the hop whose view is asked for. Refuses a scope that is not to be seen. */
+    private AssetStore.Filter placed(Queries queries, AssetStore.Filter filter) {
+        var scope = filter.scope();
+        if (scope == null) {
+            return filter;
+        }
+        return switch (scope.type()) {
+            case MISSION -> {
+                if (!missions.isVisible(queries, scope.id())) {
+                    throw Refusals.notFound("mission", scope.id());
+                }
+                yield filter;
+            }
+            case HOP -> {
+                var hop = hops.findVisible(queries, scope.id()).orElseThrow(() -> Refusals.notFound("hop", scope.id()));
+                yield filter.inherited() ? filter.withMission(hop.missionId()) : filter;
+            }
+        };
     }
 
     /** Changes an asset. New content makes it READY and adds one to the content's version; none makes it PENDING. */
@@ -182,7 +190,8 @@ public final class Assets {
         };
     }
 
-    private Asset lock(Tx tx, UUID id, String etag) {
+    /** An asset that the caller may write, held until the end of the transaction. */
+    Asset lock(Tx tx, UUID id, String etag) {
         var asset = assets.lock(tx, id).orElseThrow(() -> Refusals.notFound("asset", id));
         tx.principal().requireOwner(asset.userId(), "mission", asset.missionId());
         Refusals.checkEtag("asset", id, etag, asset.version());

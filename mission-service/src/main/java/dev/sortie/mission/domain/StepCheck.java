@@ -2,6 +2,7 @@ package dev.sortie.mission.domain;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -17,7 +18,7 @@ import tools.jackson.databind.node.ObjectNode;
  * Checks whether a step could be executed, and resolves its parameters on the way. Belongs to one check of one step.
  *
  * <p>A parameter whose value is not known yet, because an earlier step will make it, is not held against the step; what
- * is known of the others still has to fit.
+ * is known of the others still has to fit. Streamed content is given as a reference, and is not looked at.
  */
 final class StepCheck {
     /** The most that the payload of a work order may take. */
@@ -33,6 +34,9 @@ final class StepCheck {
     private final Surroundings around;
     private final List<ValidationError> errors = new ArrayList<>();
     private final ObjectNode parameters = JSON.createObjectNode();
+    /** Parameters that have a reference for a value, because the content is streamed. */
+    private final Set<String> references = new HashSet<>();
+
     private boolean allKnown = true;
 
     /**
@@ -76,6 +80,17 @@ final class StepCheck {
         check.checkResults();
         check.checkSize();
         return new Outcome(List.copyOf(check.errors), check.parameters);
+    }
+
+    /** The assets that the fields of a result go into, by field. */
+    static ObjectNode outputs(ToolStep.Fields fields) {
+        var outputs = JSON.createObjectNode();
+        new TreeMap<>(fields.resultMapping()).forEach((field, mapping) -> {
+            if (mapping instanceof ResultMapping.AssetField(UUID assetId)) {
+                outputs.put(field, assetId.toString());
+            }
+        });
+        return outputs;
     }
 
     private void checkTool() {
@@ -135,6 +150,11 @@ final class StepCheck {
             parameters.set(name, JSON.readTree(content));
             return;
         }
+        if (asset != null && asset.status() == AssetStatus.READY && asset.contentInfo() != null) {
+            parameters.set(name, StreamedReference.to(asset.id(), asset.contentInfo()));
+            references.add(name);
+            return;
+        }
         allKnown = false;
         if (asset != null && !around.promised().contains(id)) {
             addParameter(
@@ -187,6 +207,9 @@ final class StepCheck {
         if (!path.isEmpty()) {
             int end = path.indexOf('/', 1);
             var name = unescape(end < 0 ? path.substring(1) : path.substring(1, end));
+            if (references.contains(name)) {
+                return; // the schema is of the content, which the worker has to look at
+            }
             var within = end < 0 ? "" : " at " + path.substring(end);
             addParameter(name, "does not fit the tool's input schema" + within + ": " + finding.message());
         } else if (finding.keyword().equals("required")) {
@@ -261,9 +284,10 @@ final class StepCheck {
 
     private void checkSize() {
         long bytes = JsonSize.asStruct(parameters);
-        // The payload names the step as well, and has a handle for each resource.
-        int most = MAX_PAYLOAD_BYTES
+        // The payload names the step and its outputs as well, and has a handle for each resource.
+        long most = MAX_PAYLOAD_BYTES
                 - 1_024
+                - JsonSize.asStruct(outputs(fields))
                 - (tool == null ? 0 : tool.resourceIds().size() * 256);
         if (bytes > most) {
             add("parameter_mapping", "the parameters take %d bytes together (expected: <= %d)".formatted(bytes, most));

@@ -144,6 +144,10 @@ public final class StepFlow {
                     .forEach((resource, credential) -> handles.put(
                             resource, credential.handle(step.id(), begun.state().attempt())));
         }
+        var outputs = StepCheck.outputs(step.fields());
+        if (!outputs.isEmpty()) {
+            payload.set("outputs", outputs);
+        }
         outbox.addPlacing(
                 tx,
                 ids.next(),
@@ -159,9 +163,24 @@ public final class StepFlow {
         return begun;
     }
 
-    /** Takes a result over, and goes on where the hop runs. */
+    /**
+     * Takes a result over, and goes on where the hop runs. The caller holds the assets.
+     *
+     * @param contents what goes into which asset
+     * @param uploaded the assets whose streamed content is the result
+     */
     ToolStep complete(
-            Tx tx, LockedHop locked, ToolStep step, WorkOrder order, String result, Map<UUID, AssetContent> contents) {
+            Tx tx,
+            LockedHop locked,
+            ToolStep step,
+            WorkOrder order,
+            String result,
+            Map<UUID, AssetContent> contents,
+            Set<UUID> uploaded) {
+        for (var assetId : uploaded) {
+            var kept = assets.keepStreamed(tx, assetId, step.fields().toolId());
+            tx.change(Assets.describe(Change.updated("asset", kept.id(), kept.version()), kept));
+        }
         for (var content : contents.entrySet()) {
             var filled = assets.fill(
                             tx,

@@ -48,8 +48,10 @@ public final class StepOutcomes {
      * A result that can be taken over.
      *
      * @param contents what goes into which asset
+     * @param uploaded the SHA-256 of what must have been uploaded to which asset
      */
-    record Success(WorkOrder order, String result, Map<UUID, AssetContent> contents) implements Outcome {}
+    record Success(WorkOrder order, String result, Map<UUID, AssetContent> contents, Map<UUID, String> uploaded)
+            implements Outcome {}
 
     /** No result, or none that can be taken over. */
     record Defeat(WorkOrder order, String message) implements Outcome {}
@@ -79,16 +81,18 @@ public final class StepOutcomes {
         switch (outcome) {
             case Defeat defeat -> flow.fail(tx, locked, step, order.id(), defeat.message());
             case Success success -> {
-                var missing = missing(tx, success.contents().keySet());
-                if (missing == null) {
-                    flow.complete(tx, locked, step, order, success.result(), success.contents());
-                } else {
-                    flow.fail(
+                var trouble = trouble(tx, success);
+                if (trouble == null) {
+                    flow.complete(
                             tx,
                             locked,
                             step,
-                            order.id(),
-                            "its result cannot be taken over: asset %s does not exist any more".formatted(missing));
+                            order,
+                            success.result(),
+                            success.contents(),
+                            success.uploaded().keySet());
+                } else {
+                    flow.fail(tx, locked, step, order.id(), "its result cannot be taken over: " + trouble);
                 }
             }
         }
@@ -147,6 +151,7 @@ public final class StepOutcomes {
             return unusable(order, misfit);
         }
         var contents = new TreeMap<UUID, AssetContent>();
+        var uploaded = new TreeMap<UUID, String>();
         for (var mapping : step.fields().resultMapping().entrySet()) {
             if (mapping.getValue() instanceof ResultMapping.AssetField(UUID assetId)) {
                 var value = result.get(mapping.getKey());
@@ -155,11 +160,16 @@ public final class StepOutcomes {
                             order,
                             "it has no field \"%s\", which goes into asset %s".formatted(mapping.getKey(), assetId));
                 }
+                var sha256 = StreamedReference.sha256(value, assetId);
+                if (sha256.isPresent()) {
+                    uploaded.put(assetId, sha256.get());
+                    continue;
+                }
                 var json = value.toString();
                 contents.put(assetId, AssetContent.of(json, value.isString() ? value.stringValue() : json));
             }
         }
-        return new Success(order, text, contents);
+        return new Success(order, text, contents, uploaded);
     }
 
     /** What the output schema of the step's tool does not allow; null when nothing. */
@@ -168,7 +178,10 @@ public final class StepOutcomes {
         if (schema.isEmpty()) {
             return null;
         }
-        var findings = JsonSchemas.validate(JSON.readTree(schema.get()), result);
+        var references = references(step, result);
+        var findings = JsonSchemas.validate(JSON.readTree(schema.get()), result).stream()
+                .filter(finding -> !isWithin(references, finding.path()))
+                .toList();
         if (findings.isEmpty()) {
             return null;
         }
@@ -181,13 +194,44 @@ public final class StepOutcomes {
         return new Defeat(order, "its result cannot be taken over: " + why);
     }
 
-    /** One of the assets that is gone; null when none is, and none goes before the end of the transaction. */
-    private @Nullable UUID missing(Tx tx, Set<UUID> wanted) {
-        var missing = new TreeSet<>(wanted);
-        if (!missing.isEmpty()) {
-            assets.lockAll(tx, wanted).forEach(missing::remove);
+    /** The fields of a result that say what was uploaded; the schema is of what was uploaded, not of them. */
+    private static Set<String> references(ToolStep step, JsonNode result) {
+        var references = new TreeSet<String>();
+        step.fields().resultMapping().forEach((field, mapping) -> {
+            if (mapping instanceof ResultMapping.AssetField(UUID assetId)
+                    && StreamedReference.sha256(result.get(field), assetId).isPresent()) {
+                references.add("/" + field.replace("~", "~0").replace("/", "~1"));
+            }
+        });
+        return references;
+    }
+
+    private static boolean isWithin(Set<String> pointers, String path) {
+        int end = path.indexOf('/', 1);
+        return pointers.contains(end < 0 ? path : path.substring(0, end));
+    }
+
+    /** What is wrong with the assets that a result goes into; null when nothing is, and will be in this transaction. */
+    private @Nullable String trouble(Tx tx, Success success) {
+        var missing = new TreeSet<>(success.contents().keySet());
+        missing.addAll(success.uploaded().keySet());
+        if (missing.isEmpty()) {
+            return null;
         }
-        return missing.isEmpty() ? null : missing.first();
+        assets.lockAll(tx, Set.copyOf(missing)).forEach(missing::remove);
+        if (!missing.isEmpty()) {
+            return "asset %s does not exist any more".formatted(missing.first());
+        }
+        if (!success.uploaded().isEmpty()) {
+            for (var asset : assets.findHeads(tx, success.uploaded().keySet())) {
+                var info = asset.contentInfo();
+                if (info == null || !info.sha256().equals(success.uploaded().get(asset.id()))) {
+                    return "asset %s has not got the content that the result says was uploaded to it (sha256 %s)"
+                            .formatted(asset.id(), success.uploaded().get(asset.id()));
+                }
+            }
+        }
+        return null;
     }
 
     private Optional<Held> hold(Tx tx, UUID stepId) {

@@ -2,6 +2,7 @@ package dev.sortie.mission.store;
 
 import dev.sortie.mission.domain.Asset;
 import dev.sortie.mission.domain.AssetContent;
+import dev.sortie.mission.domain.AssetContentInfo;
 import dev.sortie.mission.domain.AssetRole;
 import dev.sortie.mission.domain.AssetScopeType;
 import dev.sortie.mission.domain.AssetStatus;
@@ -28,7 +29,8 @@ import org.jspecify.annotations.Nullable;
 public final class AssetStore {
     private static final String HEAD = """
             asset_id, user_id, scope_type, scope_id, mission_id, name, description, type, subtype, role, status,
-            content_summary, asset_metadata::text AS asset_metadata, created_at, updated_at, version
+            content_info::text AS content_info, content_changes, content_summary, asset_metadata::text AS asset_metadata,
+            created_at, updated_at, version
             """;
     private static final String WHOLE = "content::text AS content, " + HEAD;
     private static final String INSERT = """
@@ -43,6 +45,10 @@ public final class AssetStore {
                     FROM assets WHERE asset_id = $1::uuid
                       AND EXISTS (SELECT FROM missions m WHERE m.mission_id = assets.mission_id AND m.deleted_at IS NULL)
                     """;
+    private static final String FIND_HEAD = "SELECT " + HEAD + """
+                    FROM assets WHERE asset_id = $1::uuid
+                      AND EXISTS (SELECT FROM missions m WHERE m.mission_id = assets.mission_id AND m.deleted_at IS NULL)
+                    """;
     private static final String LOCK = "SELECT " + HEAD + """
                     FROM assets WHERE asset_id = $1::uuid
                       AND EXISTS (SELECT FROM missions m WHERE m.mission_id = assets.mission_id AND m.deleted_at IS NULL)
@@ -52,8 +58,12 @@ public final class AssetStore {
     // In the order of the ids, so that two transactions never wait for each other.
     private static final String LOCK_ALL =
             "SELECT asset_id FROM assets WHERE asset_id = ANY($1::uuid[]) ORDER BY asset_id FOR NO KEY UPDATE";
-    private static final String FIND_CONTENTS =
-            "SELECT asset_id, content::text AS content FROM assets WHERE asset_id = ANY($1::uuid[]) AND status = 'READY'";
+    private static final String FIND_CONTENTS = """
+            SELECT asset_id, content::text AS content FROM assets
+            WHERE asset_id = ANY($1::uuid[]) AND status = 'READY' AND content IS NOT NULL
+            """;
+    private static final String VISIBLE =
+            " AND EXISTS (SELECT FROM missions m WHERE m.mission_id = assets.mission_id AND m.deleted_at IS NULL)";
     // Those of the mission first, then those of its hops in their order. Long descriptions are cut.
     private static final String LIST_OF_TREE =
             "SELECT " + HEAD.replace(" description,", " left(description, $6::int) AS description,") + """
@@ -76,19 +86,43 @@ public final class AssetStore {
             UPDATE assets
             SET name = $2::text, description = $3::text, type = $4::text, subtype = $5::text, role = $6::text,
                 content_summary = $7::text, asset_metadata = $8::text::jsonb,
-                updated_at = $9::timestamptz, status = $10::text, content = $11::text::jsonb, version = version + 1
+                updated_at = $9::timestamptz, status = $10::text, content = $11::text::jsonb, content_info = NULL,
+                content_changes = content_changes + 1, version = version + 1
             WHERE asset_id = $1::uuid
             RETURNING
             """ + WHOLE;
     private static final String FILL = """
             UPDATE assets
-            SET status = 'READY', content = $2::text::jsonb, content_summary = $3::text,
+            SET status = 'READY', content = $2::text::jsonb, content_info = NULL, content_changes = content_changes + 1,
+                content_summary = $3::text,
                 asset_metadata = asset_metadata || jsonb_build_object(
                     'version', (asset_metadata ->> 'version')::int + 1, 'token_count', $4::bigint, 'creator', $5::text),
                 updated_at = $6::timestamptz, version = version + 1
             WHERE asset_id = $1::uuid
             RETURNING
             """ + HEAD;
+    private static final String PUT_STREAMED = """
+            UPDATE assets
+            SET status = 'READY', content = NULL, content_info = $2::text::jsonb, content_changes = content_changes + 1,
+                content_summary = $3::text,
+                asset_metadata = asset_metadata || jsonb_build_object(
+                    'version', coalesce((asset_metadata ->> 'version')::int, 0) + 1, 'token_count', $4::bigint),
+                updated_at = $5::timestamptz, version = version + 1
+            WHERE asset_id = $1::uuid
+            RETURNING
+            """ + HEAD;
+    private static final String KEEP_STREAMED = """
+            UPDATE assets
+            SET status = 'READY', asset_metadata = asset_metadata || jsonb_build_object('creator', $2::text),
+                updated_at = $3::timestamptz, version = version + 1
+            WHERE asset_id = $1::uuid
+            RETURNING
+            """ + HEAD;
+    // Its pieces go later, some at a time.
+    private static final String DETACH_STREAMED = """
+            UPDATE asset_contents SET asset_id = NULL, updated_at = $2::timestamptz
+            WHERE asset_id = $1::uuid AND status = 'COMPLETE'
+            """;
     // Locks in the order of the ids, so that two transactions never wait for each other.
     private static final String MARK_FAILED = """
             UPDATE assets
@@ -102,17 +136,32 @@ public final class AssetStore {
             "DELETE FROM assets WHERE hop_id = $2::uuid AND mission_id = $1::uuid RETURNING " + HEAD;
     private static final String DELETE_OF_MISSION = "DELETE FROM assets WHERE mission_id = $1::uuid RETURNING " + HEAD;
 
+    /** What assets belong to. */
+    public record Scope(AssetScopeType type, UUID id) {}
+
     /**
-     * Which assets a list shows, by creation and id.
+     * Which assets a list shows, by creation and id. What is null, or empty, does not matter.
      *
-     * @param role only those in it, where given
-     * @param status only those in it, where given
+     * @param inherited with a hop as the scope: whether those of its mission too
+     * @param missionId the mission of that hop, once it is known
      */
     public record Filter(
-            AssetScopeType scopeType,
-            UUID scopeId,
+            @Nullable Scope scope,
+            boolean inherited,
+            @Nullable UUID missionId,
+            @Nullable UUID userId,
             @Nullable AssetRole role,
-            @Nullable AssetStatus status) {}
+            @Nullable AssetStatus status,
+            String type,
+            String subtype,
+            String tag,
+            String namePrefix) {
+
+        /** The same, with what the mission has as well. */
+        public Filter withMission(UUID mission) {
+            return new Filter(scope, inherited, mission, userId, role, status, type, subtype, tag, namePrefix);
+        }
+    }
 
     /**
      * Creates an asset. Refuses when the scope has gone meanwhile.
@@ -161,6 +210,11 @@ public final class AssetStore {
         return queries.find(FIND, AssetStore::toAsset, id);
     }
 
+    /** The same without its content. */
+    public Optional<Asset> findHead(Queries queries, UUID id) {
+        return queries.find(FIND_HEAD, AssetStore::toHead, id);
+    }
+
     /** An asset without its content, unless its mission is hidden; held until the end of the transaction. */
     public Optional<Asset> lock(Tx tx, UUID id) {
         return tx.find(LOCK, AssetStore::toHead, id);
@@ -176,7 +230,7 @@ public final class AssetStore {
         return queries.list(FIND_HEADS, AssetStore::toHead, (Object) ids.toArray(new UUID[0]));
     }
 
-    /** The contents, as JSON text, of those of the assets that are READY. */
+    /** The inline contents, as JSON text, of those of the assets that are READY. */
     public Map<UUID, String> findContents(Queries queries, Collection<UUID> ids) {
         var contents = new TreeMap<UUID, String>();
         queries.list(FIND_CONTENTS, row -> Map.entry(row.getUUID("asset_id"), row.getString("content")), (Object)
@@ -186,21 +240,28 @@ public final class AssetStore {
     }
 
     /**
-     * A page of a scope's assets, without their content.
+     * A page of assets, without their content.
      *
      * @param after time of creation and id of the last one of the page before, where there is one
      */
     public List<Asset> list(Queries queries, Filter filter, @Nullable Keyset after, int limit) {
+        var scope = filter.scope();
         return queries.list(
                 listSql(filter, after != null),
                 AssetStore::toHead,
-                filter.scopeType(),
-                filter.scopeId(),
                 limit,
+                scope == null ? null : scope.id(),
+                filter.missionId(),
                 after == null ? null : after.instant(0),
                 after == null ? null : after.uuid(1),
+                filter.userId(),
                 filter.role(),
-                filter.status());
+                filter.status(),
+                filter.type(),
+                filter.subtype(),
+                filter.tag(),
+                filter.namePrefix(),
+                afterPrefix(filter.namePrefix()));
     }
 
     /**
@@ -239,6 +300,7 @@ public final class AssetStore {
      * @param contentVersion the version of the content
      */
     public Asset updateAll(Tx tx, UUID id, Asset.Fields fields, @Nullable AssetContent content, int contentVersion) {
+        detachStreamed(tx, id);
         return tx.find(
                         UPDATE_ALL,
                         AssetStore::toAsset,
@@ -258,6 +320,7 @@ public final class AssetStore {
 
     /** Writes new content; empty when the asset is gone. */
     public Optional<Asset> fill(Tx tx, UUID id, AssetContent content, String creator) {
+        detachStreamed(tx, id);
         return tx.find(
                 FILL,
                 AssetStore::toHead,
@@ -267,6 +330,22 @@ public final class AssetStore {
                 content.tokenCount(),
                 creator,
                 tx.now());
+    }
+
+    /** Takes its streamed content from an asset, where it has one. For callers who hold it and write what it is next. */
+    public void detachStreamed(Tx tx, UUID id) {
+        tx.send(DETACH_STREAMED, id, tx.now());
+    }
+
+    /** Writes what its streamed content is from now on; its pieces are there. For callers who hold the asset. */
+    public Asset putStreamed(Tx tx, UUID id, AssetContentInfo info, String summary, long tokenCount) {
+        return tx.find(PUT_STREAMED, AssetStore::toHead, id, encode(info), summary, tokenCount, tx.now())
+                .orElseThrow();
+    }
+
+    /** Lets streamed content be what a tool made: the asset is READY, and its content stays. For callers who hold it. */
+    public Asset keepStreamed(Tx tx, UUID id, String creator) {
+        return tx.find(KEEP_STREAMED, AssetStore::toHead, id, creator, tx.now()).orElseThrow();
     }
 
     /** Marks assets as ERROR; tells which. */
@@ -290,13 +369,69 @@ public final class AssetStore {
 
     // One text per combination of filters: each has a plan of its own.
     private static String listSql(Filter filter, boolean after) {
-        return "SELECT " + HEAD + "FROM assets WHERE scope_type = $1::text AND scope_id = $2::uuid"
-                + (filter.role() == null ? " AND $6::text IS NULL" : " AND role = $6::text")
-                + (filter.status() == null ? " AND $7::text IS NULL" : " AND status = $7::text")
+        var scope = filter.scope();
+        var rest = (filter.userId() == null ? " AND $6::uuid IS NULL" : " AND user_id = $6::uuid")
+                + (filter.role() == null ? " AND $7::text IS NULL" : " AND role = $7::text")
+                + (filter.status() == null ? " AND $8::text IS NULL" : " AND status = $8::text")
+                + (filter.type().isEmpty() ? " AND $9::text = ''" : " AND type = $9::text")
+                + (filter.subtype().isEmpty() ? " AND $10::text = ''" : " AND subtype = $10::text")
+                + (filter.tag().isEmpty()
+                        ? " AND $11::text = ''"
+                        : " AND (asset_metadata -> 'tags') @> jsonb_build_array($11::text)")
+                + (filter.namePrefix().isEmpty()
+                        ? " AND $12::text = '' AND $13::text = ''"
+                        : " AND name ~>=~ $12::text AND name ~<~ $13::text")
                 + (after
                         ? " AND (created_at, asset_id) > ($4::timestamptz, $5::uuid)"
                         : " AND $4::timestamptz IS NULL AND $5::uuid IS NULL")
-                + " ORDER BY created_at, asset_id LIMIT $3::int";
+                + " ORDER BY created_at, asset_id LIMIT $1::int";
+        var from = "SELECT " + HEAD + "FROM assets WHERE ";
+        if (scope == null) {
+            return from + "$2::uuid IS NULL AND $3::uuid IS NULL" + VISIBLE + rest;
+        }
+        var own = from + (scope.type() == AssetScopeType.HOP ? "scope_type = 'HOP'" : "scope_type = 'MISSION'")
+                + " AND scope_id = $2::uuid";
+        if (filter.missionId() == null) {
+            return own + " AND $3::uuid IS NULL" + rest;
+        }
+        // Each in its order, so that they need only be merged.
+        return "(" + own + rest + ") UNION ALL (" + from + "scope_type = 'MISSION' AND scope_id = $3::uuid" + rest
+                + ") ORDER BY created_at, asset_id LIMIT $1::int";
+    }
+
+    /** What follows everything with a prefix, in the order of the code points; empty for an empty prefix. */
+    private static String afterPrefix(String prefix) {
+        int end = prefix.length();
+        while (end > 0) {
+            int last = prefix.codePointBefore(end);
+            end -= Character.charCount(last);
+            if (last < Character.MAX_CODE_POINT) {
+                int next = last + 1 == Character.MIN_SURROGATE ? Character.MAX_SURROGATE + 1 : last + 1;
+                return prefix.substring(0, end) + Character.toString(next);
+            }
+        }
+        return prefix.isEmpty() ? "" : prefix + Character.toString(Character.MAX_CODE_POINT);
+    }
+
+    private static String encode(AssetContentInfo info) {
+        return new JsonObject()
+                .put("size", info.size())
+                .put("sha256", info.sha256())
+                .put("media_type", info.mediaType())
+                .put("file_name", info.fileName())
+                .encode();
+    }
+
+    private static @Nullable AssetContentInfo contentInfo(@Nullable String json) {
+        if (json == null) {
+            return null;
+        }
+        var info = new JsonObject(json);
+        return new AssetContentInfo(
+                info.getLong("size"),
+                info.getString("sha256"),
+                info.getString("media_type"),
+                info.getString("file_name", ""));
     }
 
     private static JsonObject callersMetadata(Asset.Fields fields) {
@@ -341,6 +476,8 @@ public final class AssetStore {
                         strings(metadata, "agent_associations")),
                 Rows.value(row, "status", AssetStatus.class),
                 content,
+                contentInfo(row.getString("content_info")),
+                row.getLong("content_changes"),
                 metadata.getInteger("version", 0),
                 metadata.getLong("token_count", 0L),
                 Rows.instant(row, "created_at"),

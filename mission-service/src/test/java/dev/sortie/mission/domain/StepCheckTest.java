@@ -359,6 +359,8 @@ class StepCheckTest {
                 new Asset.Fields("An asset", "", "text", "", AssetRole.INTERMEDIATE, "", "", List.of(), List.of()),
                 status,
                 null,
+                null,
+                0,
                 1,
                 1,
                 Instant.EPOCH,
