@@ -45,6 +45,7 @@ class ContractTest {
 
     /** Points in time with a noun of their own. */
     private static final Set<String> NAMED_TIMES = Set.of(
+            "sortie.mission.v1.ListMissionsRequest.deadline_before",
             "sortie.mission.v1.ListPlansRequest.deadline_before",
             "sortie.mission.v1.ListTasksRequest.deadline_before",
             "sortie.mission.v1.Mission.deadline",

@@ -68,9 +68,11 @@ final class AuthProtos {
     }
 
     static ListApiTokensResponse toListResponse(Page<ApiToken> page) {
-        var response = ListApiTokensResponse.newBuilder().setNextPageToken(page.nextPageToken());
-        page.items().forEach(token -> response.addApiTokens(toMessage(token)));
-        return response.build();
+        var messages = page.messages(token -> toMessage(token));
+        return ListApiTokensResponse.newBuilder()
+                .addAllApiTokens(messages.items())
+                .setNextPageToken(messages.nextPageToken())
+                .build();
     }
 
     static RevokeApiTokenResponse toRevokeResponse(ApiToken token) {

@@ -10,6 +10,7 @@ import static dev.sortie.runtime.grpc.Messages.uuid;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.util.Timestamps;
 import dev.sortie.mission.domain.Mission;
+import dev.sortie.mission.domain.MissionOrder;
 import dev.sortie.mission.domain.Missions;
 import dev.sortie.mission.store.MissionStore;
 import dev.sortie.mission.v1.ApproveMissionRequest;
@@ -105,7 +106,17 @@ final class MissionProtos {
 
     static MissionStore.Filter toFilter(ListMissionsRequest request) {
         return new MissionStore.Filter(
-                nullableUuid(request.getUserId()), toStatus(request.getStatus()), request.getShowDeleted());
+                nullableUuid(request.getUserId()),
+                toStatus(request.getStatus()),
+                request.getClient(),
+                request.getAssignedTo(),
+                request.getGithubUrl(),
+                request.hasDeadlineBefore() ? time(request.getDeadlineBefore(), "deadline_before") : null,
+                request.getShowDeleted(),
+                switch (request.getOrderBy()) {
+                    case MISSION_ORDER_DEADLINE -> MissionOrder.DEADLINE;
+                    case MISSION_ORDER_UNSPECIFIED, UNRECOGNIZED -> MissionOrder.CREATION;
+                });
     }
 
     static Missions.Deletion toDeletion(DeleteMissionRequest request) {
@@ -267,20 +278,20 @@ final class MissionProtos {
     }
 
     private static @Nullable Instant deadline(dev.sortie.mission.v1.Mission mission) {
-        if (!mission.hasDeadline()) {
-            return null;
-        }
-        Timestamp deadline = mission.getDeadline();
-        if (!Timestamps.isValid(deadline)) {
+        return mission.hasDeadline() ? time(mission.getDeadline(), "mission.deadline") : null;
+    }
+
+    private static Instant time(Timestamp time, String field) {
+        if (!Timestamps.isValid(time)) {
             throw Failure.invalidArgument(
                             ErrorReason.ERROR_REASON_FIELD_INVALID,
-                            "mission.deadline",
+                            field,
                             "%d s and %d ns (expected: a time of the years 1 to 9999, 0 to 999,999,999 ns)",
-                            deadline.getSeconds(),
-                            deadline.getNanos())
+                            time.getSeconds(),
+                            time.getNanos())
                     .with("field_count", 1)
                     .exception();
         }
-        return instant(deadline);
+        return instant(time);
     }
 }

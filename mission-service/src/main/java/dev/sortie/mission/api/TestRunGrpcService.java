@@ -81,7 +81,8 @@ public final class TestRunGrpcService extends TestRunServiceImplBase {
                 request,
                 observer,
                 pages::open,
-                (queries, page) -> runs.list(queries, uuid(request.getMissionId()), page),
+                (queries, page) -> runs.list(
+                        queries, uuid(request.getMissionId()), TestRunProtos.toStatus(request.getStatus()), page),
                 TestRunProtos::toListResponse);
     }
 

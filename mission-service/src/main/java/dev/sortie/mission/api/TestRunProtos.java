@@ -26,6 +26,7 @@ import dev.sortie.mission.v1.TestRunStatus;
 import dev.sortie.mission.v1.TestSummary;
 import dev.sortie.runtime.paging.Page;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Between runs of tests and their messages. */
 final class TestRunProtos {
@@ -173,6 +174,12 @@ final class TestRunProtos {
                 .setError(result.error())
                 .setTraceback(result.traceback())
                 .build();
+    }
+
+    static dev.sortie.mission.domain.@Nullable TestRunStatus toStatus(TestRunStatus status) {
+        return status == TestRunStatus.TEST_RUN_STATUS_UNSPECIFIED
+                ? null
+                : dev.sortie.mission.domain.TestRunStatus.valueOf(status.name().substring(STATUS_PREFIX.length()));
     }
 
     private static dev.sortie.mission.domain.TestResultStatus toStatus(TestResultStatus status) {

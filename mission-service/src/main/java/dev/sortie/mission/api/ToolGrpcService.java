@@ -43,7 +43,12 @@ public final class ToolGrpcService extends ToolServiceImplBase {
 
     @Override
     public void listTools(ListToolsRequest request, StreamObserver<ListToolsResponse> observer) {
-        replies.read(request, observer, pages::open, tools::list, ToolProtos::toListResponse);
+        replies.read(
+                request,
+                observer,
+                pages::open,
+                (queries, page) -> tools.list(queries, request.getQueueName(), page),
+                ToolProtos::toListResponse);
     }
 
     @Override

@@ -58,8 +58,7 @@ public final class ToolStepGrpcService extends ToolStepServiceImplBase {
                 request,
                 observer,
                 pages::open,
-                (queries, page) -> steps.list(
-                        queries, uuid(request.getHopId()), ToolStepProtos.toStatus(request.getStatus()), page),
+                (queries, page) -> steps.list(queries, ToolStepProtos.toFilter(request), page),
                 ToolStepProtos::toListResponse);
     }
 

@@ -8,6 +8,7 @@ import static dev.sortie.runtime.grpc.Messages.value;
 
 import dev.sortie.mission.domain.ToolStep;
 import dev.sortie.mission.domain.ToolSteps;
+import dev.sortie.mission.store.ToolStepStore;
 import dev.sortie.mission.v1.AssetField;
 import dev.sortie.mission.v1.CancelToolStepRequest;
 import dev.sortie.mission.v1.CancelToolStepResponse;
@@ -20,6 +21,7 @@ import dev.sortie.mission.v1.ExecuteToolStepRequest;
 import dev.sortie.mission.v1.ExecuteToolStepResponse;
 import dev.sortie.mission.v1.GetToolStepResponse;
 import dev.sortie.mission.v1.Ignore;
+import dev.sortie.mission.v1.ListToolStepsRequest;
 import dev.sortie.mission.v1.ListToolStepsResponse;
 import dev.sortie.mission.v1.MoveToolStepRequest;
 import dev.sortie.mission.v1.MoveToolStepResponse;
@@ -77,6 +79,10 @@ final class ToolStepProtos {
                         paths.contains("result_mapping") ? results : present.resultMapping(),
                         paths.contains("resource_configs") ? configs : present.resourceConfigs(),
                         paths.contains("pause_before") ? step.getPauseBefore() : present.pauseBefore()));
+    }
+
+    static ToolStepStore.Filter toFilter(ListToolStepsRequest request) {
+        return new ToolStepStore.Filter(uuid(request.getHopId()), toStatus(request.getStatus()), request.getToolId());
     }
 
     static ToolSteps.Request toRequest(DeleteToolStepRequest request) {
@@ -184,7 +190,7 @@ final class ToolStepProtos {
         return message.build();
     }
 
-    static dev.sortie.mission.domain.@Nullable ToolStepStatus toStatus(ToolStepStatus status) {
+    private static dev.sortie.mission.domain.@Nullable ToolStepStatus toStatus(ToolStepStatus status) {
         return status == ToolStepStatus.TOOL_STEP_STATUS_UNSPECIFIED
                 ? null
                 : dev.sortie.mission.domain.ToolStepStatus.valueOf(status.name().substring(STATUS_PREFIX.length()));

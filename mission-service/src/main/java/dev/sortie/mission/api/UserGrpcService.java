@@ -68,7 +68,7 @@ public final class UserGrpcService extends UserServiceImplBase {
                 request,
                 observer,
                 pages::open,
-                (queries, page) -> users.list(queries, UserProtos.toRole(request.getRole()), page),
+                (queries, page) -> users.list(queries, UserProtos.toFilter(request), page),
                 UserProtos::toListResponse);
     }
 

@@ -11,6 +11,7 @@ import dev.sortie.mission.domain.User;
 import dev.sortie.mission.domain.UserDraft;
 import dev.sortie.mission.domain.UserRemoval;
 import dev.sortie.mission.domain.Users;
+import dev.sortie.mission.store.UserStore;
 import dev.sortie.mission.v1.ChangePasswordRequest;
 import dev.sortie.mission.v1.ChangePasswordResponse;
 import dev.sortie.mission.v1.CreateUserRequest;
@@ -18,6 +19,7 @@ import dev.sortie.mission.v1.CreateUserResponse;
 import dev.sortie.mission.v1.DeleteUserRequest;
 import dev.sortie.mission.v1.DeleteUserResponse;
 import dev.sortie.mission.v1.GetUserResponse;
+import dev.sortie.mission.v1.ListUsersRequest;
 import dev.sortie.mission.v1.ListUsersResponse;
 import dev.sortie.mission.v1.UpdateUserRequest;
 import dev.sortie.mission.v1.UpdateUserResponse;
@@ -90,6 +92,17 @@ final class UserProtos {
     }
 
     /** Null for no role in particular. */
+    static UserStore.Filter toFilter(ListUsersRequest request) {
+        return new UserStore.Filter(
+                toRole(request.getRole()),
+                switch (request.getKind()) {
+                    case USER_KIND_HUMAN -> dev.sortie.mission.domain.UserKind.HUMAN;
+                    case USER_KIND_SERVICE -> dev.sortie.mission.domain.UserKind.SERVICE;
+                    case USER_KIND_UNSPECIFIED, UNRECOGNIZED -> null;
+                },
+                request.hasActive() ? request.getActive() : null);
+    }
+
     static @Nullable Role toRole(UserRole role) {
         return switch (role) {
             case USER_ROLE_VIEWER -> Role.VIEWER;

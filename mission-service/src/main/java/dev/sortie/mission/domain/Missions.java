@@ -5,7 +5,6 @@ import dev.sortie.mission.store.HopStore;
 import dev.sortie.mission.store.MissionStore;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.id.Ids;
-import dev.sortie.runtime.paging.Keyset;
 import dev.sortie.runtime.paging.Page;
 import dev.sortie.runtime.paging.PageRequest;
 import dev.sortie.runtime.sql.Change;
@@ -118,11 +117,11 @@ public final class Missions {
                 .orElseThrow(() -> Refusals.notFound("mission", id));
     }
 
-    /** A page of missions, newest first. */
+    /** A page of missions. */
     public Page<Mission> list(Queries queries, MissionStore.Filter filter, PageRequest page) {
         return page.page(
                 missions.list(queries, filter, page.after(), page.limit()),
-                mission -> Keyset.of(mission.createdAt(), mission.id()));
+                mission -> MissionStore.key(mission, filter.order()));
     }
 
     /**

@@ -162,13 +162,18 @@ public final class TestRuns {
         return runs.find(queries, id).orElseThrow(() -> Refusals.notFound("test_run", id));
     }
 
-    /** A page of a mission's runs, newest first. */
-    public Page<TestRun> list(Queries queries, UUID missionId, PageRequest page) {
+    /**
+     * A page of a mission's runs, newest first.
+     *
+     * @param status only those in it, where given
+     */
+    public Page<TestRun> list(Queries queries, UUID missionId, @Nullable TestRunStatus status, PageRequest page) {
         if (!missions.isVisible(queries, missionId)) {
             throw Refusals.notFound("mission", missionId);
         }
         return page.page(
-                runs.list(queries, missionId, page.after(), page.limit()), run -> Keyset.of(run.createdAt(), run.id()));
+                runs.list(queries, missionId, status, page.after(), page.limit()),
+                run -> Keyset.of(run.createdAt(), run.id()));
     }
 
     /** A page of a run's results by category and name. */
@@ -187,7 +192,7 @@ public final class TestRuns {
 
     /** The newest run of a mission. */
     Optional<TestRun> newest(Tx tx, UUID missionId) {
-        return runs.list(tx, missionId, null, 1).stream().findFirst();
+        return runs.list(tx, missionId, null, null, 1).stream().findFirst();
     }
 
     /** Deletes the runs of a mission that is purged. */

@@ -95,19 +95,14 @@ public final class ToolSteps implements HopSteps {
         return steps.find(queries, id).orElseThrow(() -> notFound(id));
     }
 
-    /**
-     * A page of a hop's steps, in their order, without their results.
-     *
-     * @param status only those in it, where given
-     */
-    public Page<ToolStep> list(Queries queries, UUID hopId, @Nullable ToolStepStatus status, PageRequest page) {
-        if (!steps.isHopVisible(queries, hopId)) {
-            throw Refusals.notFound("hop", hopId);
+    /** A page of a hop's steps, in their order, without their results. */
+    public Page<ToolStep> list(Queries queries, ToolStepStore.Filter filter, PageRequest page) {
+        if (!steps.isHopVisible(queries, filter.hopId())) {
+            throw Refusals.notFound("hop", filter.hopId());
         }
-        var after = page.after();
-        int place = after == null ? -1 : Math.toIntExact(after.number(0));
         return page.page(
-                steps.list(queries, hopId, status, place, page.limit()), step -> Keyset.of(step.sequenceOrder()));
+                steps.list(queries, filter, page.after(), page.limit()),
+                step -> Keyset.of(step.sequenceOrder(), step.id()));
     }
 
     /** Changes what callers set of a step that has not begun or has failed, and validates it anew. */

@@ -64,11 +64,15 @@ public final class Tools {
         return store.find(queries, toolId).orElseThrow(() -> notFound(toolId));
     }
 
-    /** Tools by id. */
-    public Page<Tool> list(Queries queries, PageRequest page) {
+    /**
+     * A page of tools by id.
+     *
+     * @param queueName only those whose work goes to it; empty for all
+     */
+    public Page<Tool> list(Queries queries, String queueName, PageRequest page) {
         var after = page.after();
         return page.page(
-                store.list(queries, after == null ? "" : after.text(0), page.limit()),
+                store.list(queries, queueName, after == null ? "" : after.text(0), page.limit()),
                 tool -> Keyset.of(tool.toolId()));
     }
 

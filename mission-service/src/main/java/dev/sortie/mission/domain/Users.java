@@ -17,7 +17,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
-import org.jspecify.annotations.Nullable;
 
 /** The accounts: who may call, and as what. */
 public final class Users {
@@ -66,15 +65,11 @@ public final class Users {
         return store.find(queries, userId).orElseThrow(() -> Refusals.notFound("user", userId));
     }
 
-    /**
-     * Users by username.
-     *
-     * @param role only these, where given
-     */
-    public Page<User> list(Queries queries, @Nullable Role role, PageRequest page) {
+    /** A page of users by username. */
+    public Page<User> list(Queries queries, UserStore.Filter filter, PageRequest page) {
         var after = page.after();
         return page.page(
-                store.list(queries, role, after == null ? "" : after.text(0), page.limit()),
+                store.list(queries, filter, after == null ? "" : after.text(0), page.limit()),
                 user -> Keyset.of(user.username()));
     }
 

@@ -1,6 +1,7 @@
 package dev.sortie.mission.store;
 
 import dev.sortie.mission.domain.Mission;
+import dev.sortie.mission.domain.MissionOrder;
 import dev.sortie.mission.domain.MissionStatus;
 import dev.sortie.mission.domain.Pause;
 import dev.sortie.mission.domain.Refusals;
@@ -11,6 +12,7 @@ import dev.sortie.runtime.sql.Rows;
 import dev.sortie.runtime.sql.Tx;
 import io.vertx.core.json.JsonArray;
 import io.vertx.sqlclient.Row;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -65,14 +67,27 @@ public final class MissionStore {
             """ + COLUMNS;
     private static final String DELETE = "DELETE FROM missions WHERE mission_id = $1::uuid";
 
+    // A column that may be null cannot be compared with where a page ended: the greatest time takes the place of none.
+    // The indexes have the same expression.
+    private static final String DEADLINE_KEY = "coalesce(deadline, '10000-01-01 00:00:00+00'::timestamptz)";
+    private static final Instant NO_DEADLINE = Instant.parse("+10000-01-01T00:00:00Z");
+
     /**
-     * Which missions a list shows. Newest first, by creation and id.
+     * Which missions a list shows. What is null, or empty, does not matter.
      *
-     * @param userId only this owner's, where given
-     * @param status only those in it, where given
+     * @param userId only this owner's
+     * @param deadlineBefore only those that are due before
      * @param showDeleted the hidden ones too
      */
-    public record Filter(@Nullable UUID userId, @Nullable MissionStatus status, boolean showDeleted) {}
+    public record Filter(
+            @Nullable UUID userId,
+            @Nullable MissionStatus status,
+            String client,
+            String assignedTo,
+            String githubUrl,
+            @Nullable Instant deadlineBefore,
+            boolean showDeleted,
+            MissionOrder order) {}
 
     /** Creates a mission in status PENDING. Refuses for an owner who does not exist. */
     public Mission insert(Tx tx, UUID id, UUID userId, Mission.Fields fields) {
@@ -134,10 +149,23 @@ public final class MissionStore {
         return tx.find(LOCK_EXPIRED, MissionStore::toMission, tx.now());
     }
 
+    /** Where a mission stands in an order: what the next page begins behind. */
+    public static Keyset key(Mission mission, MissionOrder order) {
+        return Keyset.of(
+                switch (order) {
+                    case CREATION -> mission.createdAt();
+                    case DEADLINE ->
+                        mission.fields().deadline() == null
+                                ? NO_DEADLINE
+                                : mission.fields().deadline();
+                },
+                mission.id());
+    }
+
     /**
      * A page of missions.
      *
-     * @param after time of creation and id of the last one of the page before, where there is one
+     * @param after the {@link #key} of the last one of the page before, where there is one
      */
     public List<Mission> list(Queries queries, Filter filter, @Nullable Keyset after, int limit) {
         return queries.list(
@@ -147,7 +175,11 @@ public final class MissionStore {
                 after == null ? null : after.instant(0),
                 after == null ? null : after.uuid(1),
                 filter.userId(),
-                filter.status());
+                filter.status(),
+                filter.client(),
+                filter.assignedTo(),
+                filter.githubUrl(),
+                filter.deadlineBefore());
     }
 
     /** Writes what callers set. The mission is locked. */
@@ -198,16 +230,31 @@ public final class MissionStore {
         tx.send(DELETE, id);
     }
 
-    // One text per combination of filters: each has a plan of its own, with the index that serves it.
+    // One text per combination of filters and order: each has a plan of its own, with the index that serves it. The
+    // indexes by client, person and repository leave out the missions that name none, hence the second condition.
     private static String listSql(Filter filter, boolean after) {
+        boolean byDeadline = filter.order() == MissionOrder.DEADLINE;
+        var key = byDeadline ? DEADLINE_KEY : "created_at";
         return "SELECT " + COLUMNS + "FROM missions WHERE true"
                 + (filter.userId() == null ? " AND $4::uuid IS NULL" : " AND user_id = $4::uuid")
                 + (filter.status() == null ? " AND $5::text IS NULL" : " AND status = $5::text")
+                + (filter.client().isEmpty() ? " AND $6::text = ''" : " AND client = $6::text AND client <> ''")
+                + (filter.assignedTo().isEmpty()
+                        ? " AND $7::text = ''"
+                        : " AND assigned_to = $7::text AND assigned_to <> ''")
+                + (filter.githubUrl().isEmpty()
+                        ? " AND $8::text = ''"
+                        : " AND github_url = $8::text AND github_url <> ''")
+                + (filter.deadlineBefore() == null
+                        ? " AND $9::timestamptz IS NULL"
+                        : " AND " + DEADLINE_KEY + " < $9::timestamptz")
                 + (filter.showDeleted() ? "" : " AND deleted_at IS NULL")
                 + (after
-                        ? " AND (created_at, mission_id) < ($2::timestamptz, $3::uuid)"
+                        ? " AND (" + key + ", mission_id) " + (byDeadline ? ">" : "<") + " ($2::timestamptz, $3::uuid)"
                         : " AND $2::timestamptz IS NULL AND $3::uuid IS NULL")
-                + " ORDER BY created_at DESC, mission_id DESC LIMIT $1::int";
+                + (byDeadline
+                        ? " ORDER BY " + DEADLINE_KEY + ", mission_id LIMIT $1::int"
+                        : " ORDER BY created_at DESC, mission_id DESC LIMIT $1::int");
     }
 
     private static String array(List<String> values) {

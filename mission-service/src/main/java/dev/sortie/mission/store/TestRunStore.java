@@ -44,14 +44,6 @@ public final class TestRunStore {
             """;
     private static final String LOCK = FIND + " FOR NO KEY UPDATE OF test_runs";
     private static final String MISSION_OF = "SELECT mission_id FROM test_runs WHERE test_run_id = $1::uuid";
-    private static final String LIST = "SELECT " + COLUMNS + """
-            FROM test_runs WHERE mission_id = $1::uuid
-            ORDER BY created_at DESC, test_run_id DESC LIMIT $2::int
-            """;
-    private static final String LIST_AFTER = "SELECT " + COLUMNS + """
-            FROM test_runs WHERE mission_id = $1::uuid AND (created_at, test_run_id) < ($3::timestamptz, $4::uuid)
-            ORDER BY created_at DESC, test_run_id DESC LIMIT $2::int
-            """;
     // Counts the new ones: of a row that was there before, xmax is not 0.
     private static final String PUT_RESULTS = """
             WITH put AS (
@@ -152,12 +144,29 @@ public final class TestRunStore {
     /**
      * A page of a mission's runs, newest first.
      *
+     * @param status only those in it, where given
      * @param after time of creation and id of the last one of the page before, where there is one
      */
-    public List<TestRun> list(Queries queries, UUID missionId, @Nullable Keyset after, int limit) {
-        return after == null
-                ? queries.list(LIST, TestRunStore::toRun, missionId, limit)
-                : queries.list(LIST_AFTER, TestRunStore::toRun, missionId, limit, after.instant(0), after.uuid(1));
+    public List<TestRun> list(
+            Queries queries, UUID missionId, @Nullable TestRunStatus status, @Nullable Keyset after, int limit) {
+        return queries.list(
+                listSql(status != null, after != null),
+                TestRunStore::toRun,
+                missionId,
+                limit,
+                after == null ? null : after.instant(0),
+                after == null ? null : after.uuid(1),
+                status);
+    }
+
+    // One text per combination of filters: each has a plan of its own, with the index that serves it.
+    private static String listSql(boolean byStatus, boolean after) {
+        return "SELECT " + COLUMNS + "FROM test_runs WHERE mission_id = $1::uuid"
+                + (byStatus ? " AND status = $5::text" : " AND $5::text IS NULL")
+                + (after
+                        ? " AND (created_at, test_run_id) < ($3::timestamptz, $4::uuid)"
+                        : " AND $3::timestamptz IS NULL AND $4::uuid IS NULL")
+                + " ORDER BY created_at DESC, test_run_id DESC LIMIT $2::int";
     }
 
     /** Stores results, no two of one category and name, in the place of those that are there; tells how many are new. */

@@ -6,6 +6,7 @@ import dev.sortie.mission.domain.MissionTree.CutStep;
 import dev.sortie.mission.domain.StoppedRun;
 import dev.sortie.mission.domain.ToolStep;
 import dev.sortie.mission.domain.ToolStepStatus;
+import dev.sortie.runtime.paging.Keyset;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Rows;
 import dev.sortie.runtime.sql.Tx;
@@ -65,16 +66,21 @@ public final class ToolStepStore {
     private static final String MISSION_OF = """
             SELECT h.mission_id FROM tool_steps s JOIN hops h USING (hop_id) WHERE s.tool_step_id = $1::uuid
             """;
-    // The places after a position of the list; before the first one lies -1.
+    // Behind the step where the page before ended, wherever that is by now; if it is gone, its place is another's.
     private static final String LIST = "SELECT " + FEW_COLUMNS + """
                     FROM tool_steps s JOIN hops h USING (hop_id)
-                    WHERE s.hop_id = $1::uuid AND s.sequence_order > $2::int
-                    ORDER BY s.sequence_order LIMIT $3::int
+                    WHERE s.hop_id = $1::uuid AND ($5::text = '' OR s.tool_id = $5::text) AND s.sequence_order > coalesce(
+                        (SELECT l.sequence_order FROM tool_steps l
+                         WHERE l.tool_step_id = $2::uuid AND l.hop_id = $1::uuid), $3::int - 1)
+                    ORDER BY s.sequence_order LIMIT $4::int
                     """;
     private static final String LIST_BY_STATUS = "SELECT " + FEW_COLUMNS + """
                     FROM tool_steps s JOIN hops h USING (hop_id)
-                    WHERE s.hop_id = $1::uuid AND s.status = $4::text AND s.sequence_order > $2::int
-                    ORDER BY s.sequence_order LIMIT $3::int
+                    WHERE s.hop_id = $1::uuid AND ($5::text = '' OR s.tool_id = $5::text) AND s.status = $6::text
+                      AND s.sequence_order > coalesce(
+                        (SELECT l.sequence_order FROM tool_steps l
+                         WHERE l.tool_step_id = $2::uuid AND l.hop_id = $1::uuid), $3::int - 1)
+                    ORDER BY s.sequence_order LIMIT $4::int
                     """;
     // Without what is long: it is cut here, before it costs anything. The stored size comes first, because it is known
     // without unpacking.
@@ -291,15 +297,34 @@ public final class ToolStepStore {
     }
 
     /**
-     * A page of a hop's steps, in their order, without their results.
+     * Which steps of a hop a list shows.
      *
      * @param status only those in it, where given
-     * @param after the place of the last one of the page before; -1 for the first page
+     * @param toolId only those that use it; empty for all
      */
-    public List<ToolStep> list(Queries queries, UUID hopId, @Nullable ToolStepStatus status, int after, int limit) {
-        return status == null
-                ? queries.list(LIST, ToolStepStore::toStepWithoutResult, hopId, after, limit)
-                : queries.list(LIST_BY_STATUS, ToolStepStore::toStepWithoutResult, hopId, after, limit, status);
+    public record Filter(UUID hopId, @Nullable ToolStepStatus status, String toolId) {}
+
+    /**
+     * A page of a hop's steps, in their order, without their results.
+     *
+     * @param after place and id of the last one of the page before, where there is one
+     */
+    public List<ToolStep> list(Queries queries, Filter filter, @Nullable Keyset after, int limit) {
+        var hopId = filter.hopId();
+        var toolId = filter.toolId();
+        var id = after == null ? null : after.uuid(1);
+        long place = after == null ? 0 : after.number(0);
+        return filter.status() == null
+                ? queries.list(LIST, ToolStepStore::toStepWithoutResult, hopId, id, place, limit, toolId)
+                : queries.list(
+                        LIST_BY_STATUS,
+                        ToolStepStore::toStepWithoutResult,
+                        hopId,
+                        id,
+                        place,
+                        limit,
+                        toolId,
+                        filter.status());
     }
 
     /**

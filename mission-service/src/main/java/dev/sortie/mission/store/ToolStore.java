@@ -45,6 +45,8 @@ public final class ToolStore {
     private static final String FIND = "SELECT " + COLUMNS + "FROM tools WHERE tool_id = $1::text";
     private static final String LIST =
             "SELECT " + COLUMNS + "FROM tools WHERE tool_id > $1::text ORDER BY tool_id LIMIT $2::int";
+    private static final String LIST_BY_QUEUE = "SELECT " + COLUMNS
+            + "FROM tools WHERE queue_name = $3::text AND tool_id > $1::text ORDER BY tool_id LIMIT $2::int";
     private static final String DELETE = "DELETE FROM tools WHERE tool_id = $1::text";
 
     public Optional<Tool> find(Queries queries, String toolId) {
@@ -76,8 +78,16 @@ public final class ToolStore {
         return tx.find(UPDATE_IF_DIFFERENT, ToolStore::toTool, parameters(tx, draft));
     }
 
-    public List<Tool> list(Queries queries, String after, int limit) {
-        return queries.list(LIST, ToolStore::toTool, after, limit);
+    /**
+     * A page of tools by id.
+     *
+     * @param queueName only those of it; empty for all
+     * @param after the id of the last one of the page before; empty for the first page
+     */
+    public List<Tool> list(Queries queries, String queueName, String after, int limit) {
+        return queueName.isEmpty()
+                ? queries.list(LIST, ToolStore::toTool, after, limit)
+                : queries.list(LIST_BY_QUEUE, ToolStore::toTool, after, limit, queueName);
     }
 
     public void delete(Tx tx, String toolId) {

@@ -48,10 +48,6 @@ public final class UserStore {
             "SELECT password_hash, " + COLUMNS + "FROM users WHERE user_id = $1::uuid";
     private static final String FIND_CREDENTIALS =
             "SELECT password_hash, " + COLUMNS + "FROM users WHERE username = $1::text";
-    private static final String LIST =
-            "SELECT " + COLUMNS + "FROM users WHERE username > $1::text ORDER BY username LIMIT $2::int";
-    private static final String LIST_BY_ROLE = "SELECT " + COLUMNS
-            + "FROM users WHERE role = $3::text AND username > $1::text ORDER BY username LIMIT $2::int";
     // A login is no change of the account: whoever edits it meanwhile has nothing to decide anew.
     private static final String NOTE_LOGIN = """
             UPDATE users SET last_login_at = $2::timestamptz WHERE user_id = $1::uuid AND is_active
@@ -177,10 +173,29 @@ public final class UserStore {
         tx.send(DELETE, userId);
     }
 
-    public List<User> list(Queries queries, @Nullable Role role, String after, int limit) {
-        return role == null
-                ? queries.list(LIST, UserStore::toUser, after, limit)
-                : queries.list(LIST_BY_ROLE, UserStore::toUser, after, limit, role);
+    /** Which users a list shows. What is null does not matter. */
+    public record Filter(
+            @Nullable Role role,
+            @Nullable UserKind kind,
+            @Nullable Boolean active) {}
+
+    /**
+     * A page of users by name.
+     *
+     * @param after the name of the last one of the page before; empty for the first page
+     */
+    public List<User> list(Queries queries, Filter filter, String after, int limit) {
+        return queries.list(
+                listSql(filter), UserStore::toUser, after, limit, filter.role(), filter.kind(), filter.active());
+    }
+
+    // One text per combination of filters: each has a plan of its own, with the index that serves it.
+    private static String listSql(Filter filter) {
+        return "SELECT " + COLUMNS + "FROM users WHERE username > $1::text"
+                + (filter.role() == null ? " AND $3::text IS NULL" : " AND role = $3::text")
+                + (filter.kind() == null ? " AND $4::text IS NULL" : " AND kind = $4::text")
+                + (filter.active() == null ? " AND $5::boolean IS NULL" : " AND is_active = $5::boolean")
+                + " ORDER BY username LIMIT $2::int";
     }
 
     /** The user as it is after the login; empty when it has been deactivated meanwhile. */
