@@ -8,7 +8,9 @@ import dev.sortie.mission.api.DodItemGrpcService;
 import dev.sortie.mission.api.Findings;
 import dev.sortie.mission.api.HopGrpcService;
 import dev.sortie.mission.api.MissionGrpcService;
+import dev.sortie.mission.api.ProjectGrpcService;
 import dev.sortie.mission.api.ResourceCredentialGrpcService;
+import dev.sortie.mission.api.TaskGrpcService;
 import dev.sortie.mission.api.TestRunGrpcService;
 import dev.sortie.mission.api.ToolGrpcService;
 import dev.sortie.mission.api.ToolStepGrpcService;
@@ -32,15 +34,20 @@ import dev.sortie.mission.domain.Missions;
 import dev.sortie.mission.domain.Moves;
 import dev.sortie.mission.domain.PasswordChanges;
 import dev.sortie.mission.domain.Passwords;
+import dev.sortie.mission.domain.ProjectPurge;
+import dev.sortie.mission.domain.Projects;
 import dev.sortie.mission.domain.RefreshTokens;
 import dev.sortie.mission.domain.ResourceCredentials;
 import dev.sortie.mission.domain.StepFlow;
 import dev.sortie.mission.domain.StepOutcomes;
 import dev.sortie.mission.domain.StepRuns;
+import dev.sortie.mission.domain.TaskFlow;
+import dev.sortie.mission.domain.Tasks;
 import dev.sortie.mission.domain.TestReports;
 import dev.sortie.mission.domain.TestRuns;
 import dev.sortie.mission.domain.ToolSteps;
 import dev.sortie.mission.domain.Tools;
+import dev.sortie.mission.domain.UndispatchedTasks;
 import dev.sortie.mission.domain.UserRemoval;
 import dev.sortie.mission.domain.UserTokens;
 import dev.sortie.mission.domain.Users;
@@ -54,8 +61,11 @@ import dev.sortie.mission.store.HopStore;
 import dev.sortie.mission.store.MissionStore;
 import dev.sortie.mission.store.MoveStore;
 import dev.sortie.mission.store.OutboxStore;
+import dev.sortie.mission.store.ProjectStore;
 import dev.sortie.mission.store.RefreshTokenStore;
 import dev.sortie.mission.store.ResourceCredentialStore;
+import dev.sortie.mission.store.TaskDependencyStore;
+import dev.sortie.mission.store.TaskStore;
 import dev.sortie.mission.store.TestRunStore;
 import dev.sortie.mission.store.ToolStepStore;
 import dev.sortie.mission.store.ToolStore;
@@ -104,6 +114,7 @@ public final class MissionServer implements AutoCloseable {
     private final MissionPurge missionPurge;
     private final RefreshTokens refreshTokens;
     private final AssetContentSweep contentSweep;
+    private final ProjectPurge projectPurge;
 
     private MissionServer(ServiceRuntime runtime, MissionConfig config) {
         this.runtime = runtime;
@@ -174,6 +185,13 @@ public final class MissionServer implements AutoCloseable {
         var contents = new AssetContents(contentStore, assetStore, assets, ids);
         var findings = new Findings(database, steps);
 
+        // Projects, plans and tasks.
+        var taskStore = new TaskStore();
+        var dependencyStore = new TaskDependencyStore();
+        var taskFlow = new TaskFlow(taskStore, dependencyStore, new UndispatchedTasks(), moves);
+        var tasks = new Tasks(taskStore, dependencyStore, taskFlow, moves, ids);
+        var projects = new Projects(new ProjectStore(), taskFlow, moves, ids);
+
         // What becomes of orders.
         var outcomes = new StepOutcomes(stepStore, assetStore, tools, flow, stepFlow);
         var dispatcher = new OrderDispatcher(database, outboxStore, outcomes, orders, runtime.meters());
@@ -187,6 +205,8 @@ public final class MissionServer implements AutoCloseable {
                 new AssetContentSweep(database, contentStore, config.transfers().orphanAge(), runtime.meters());
         var contentSweepJob = runtime.every("asset-content-sweep", CONTENTS_SWEPT, contentSweep::runOnce);
         runtime.every("mission-purge", MISSIONS_PURGED, missionPurge::runOnce);
+        projectPurge = new ProjectPurge(database, projects);
+        runtime.every("project-purge", MISSIONS_PURGED, projectPurge::runOnce);
         runtime.every("refresh-token-purge", REFRESH_TOKENS_PURGED, refreshTokens::purge);
         runtime.every("credential-keys", KEYS_READ, keyReports::run);
         runtime.every("token-uses", USES_WRITTEN, identities::writeUses);
@@ -205,7 +225,7 @@ public final class MissionServer implements AutoCloseable {
                                 replies,
                                 pages,
                                 users,
-                                new UserRemoval(userStore, tokenStore, credentials, missions),
+                                new UserRemoval(userStore, tokenStore, credentials, missions, projects, tasks),
                                 passwords,
                                 new PasswordChanges(userStore, passwords, refreshTokens, throttle)),
                         new AuthGrpcService(replies, pages, logins, tokens, config.signingKeys()),
@@ -236,7 +256,9 @@ public final class MissionServer implements AutoCloseable {
                                         runtime.meters()),
                                 new AssetDownloads(database, contents, config.transfers(), runtime.meters())),
                         new DodItemGrpcService(replies, pages, dodItems),
-                        new TestRunGrpcService(database, replies, pages, testRuns, new TestReports(testRuns))));
+                        new TestRunGrpcService(database, replies, pages, testRuns, new TestReports(testRuns)),
+                        new ProjectGrpcService(replies, pages, projects),
+                        new TaskGrpcService(replies, pages, tasks)));
     }
 
     /** Starts; returns once it listens. It is ready when its database is. */
@@ -277,6 +299,11 @@ public final class MissionServer implements AutoCloseable {
     /** The same. */
     AssetContentSweep contentSweep() {
         return contentSweep;
+    }
+
+    /** The same. */
+    ProjectPurge projectPurge() {
+        return projectPurge;
     }
 
     /** The same. */

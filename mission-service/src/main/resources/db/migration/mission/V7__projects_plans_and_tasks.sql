@@ -148,7 +148,7 @@ CREATE TABLE tasks (
     sync_status         text          NOT NULL DEFAULT 'LOCAL',
     deadline            timestamptz,
     -- The deadline, or else the plan's, or else the end of time: what tasks are ordered by. Follows the plan's deadline.
-    due_at              timestamptz   NOT NULL DEFAULT '9999-12-31 23:59:59+00',
+    due_at              timestamptz   NOT NULL DEFAULT '10000-01-01 00:00:00+00',
     -- When it was last said that the deadline is near or has passed. Null when it was not, for this deadline.
     deadline_warned_at  timestamptz,
     -- How often the task has been queued.

@@ -209,6 +209,11 @@ public final class MissionFixture implements AutoCloseable {
         server.missionPurge().runOnce();
     }
 
+    /** The same of projects. */
+    public void purgeProjects() {
+        server.projectPurge().runOnce();
+    }
+
     /** Purges the refresh tokens whose time is over, as the server does by itself now and then. */
     public void purgeRefreshTokens() {
         server.refreshTokens().purge();

@@ -8,6 +8,8 @@ import dev.sortie.mission.domain.Missions;
 import dev.sortie.mission.domain.Move;
 import dev.sortie.mission.v1.ListMissionMovesRequest;
 import dev.sortie.mission.v1.ListMissionMovesResponse;
+import dev.sortie.mission.v1.ListProjectMovesResponse;
+import dev.sortie.mission.v1.ListTaskMovesResponse;
 import dev.sortie.mission.v1.MoveResource;
 import dev.sortie.runtime.paging.Page;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +28,22 @@ final class MoveProtos {
     static ListMissionMovesResponse toListResponse(Page<Move.Recorded> page) {
         var messages = page.messages(MoveProtos::toMessage);
         return ListMissionMovesResponse.newBuilder()
+                .addAllMoves(messages.items())
+                .setNextPageToken(messages.nextPageToken())
+                .build();
+    }
+
+    static ListProjectMovesResponse toListProjectMovesResponse(Page<Move.Recorded> page) {
+        var messages = page.messages(MoveProtos::toMessage);
+        return ListProjectMovesResponse.newBuilder()
+                .addAllMoves(messages.items())
+                .setNextPageToken(messages.nextPageToken())
+                .build();
+    }
+
+    static ListTaskMovesResponse toListTaskMovesResponse(Page<Move.Recorded> page) {
+        var messages = page.messages(MoveProtos::toMessage);
+        return ListTaskMovesResponse.newBuilder()
                 .addAllMoves(messages.items())
                 .setNextPageToken(messages.nextPageToken())
                 .build();

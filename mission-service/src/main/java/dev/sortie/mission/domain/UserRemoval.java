@@ -17,12 +17,22 @@ public final class UserRemoval {
     private final ApiTokenStore tokens;
     private final ResourceCredentials credentials;
     private final Missions missions;
+    private final Projects projects;
+    private final Tasks tasks;
 
-    public UserRemoval(UserStore store, ApiTokenStore tokens, ResourceCredentials credentials, Missions missions) {
+    public UserRemoval(
+            UserStore store,
+            ApiTokenStore tokens,
+            ResourceCredentials credentials,
+            Missions missions,
+            Projects projects,
+            Tasks tasks) {
         this.store = store;
         this.tokens = tokens;
         this.credentials = credentials;
         this.missions = missions;
+        this.projects = projects;
+        this.tasks = tasks;
     }
 
     /**
@@ -32,17 +42,22 @@ public final class UserRemoval {
      */
     public record Deletion(UUID id, String etag) {}
 
-    /** Deletes a user, their missions with everything in these, and their tokens and credentials. Returns the user as they were. */
+    /**
+     * Deletes a user, their missions with everything in these, their tokens and credentials; projects and tasks stay, as
+     * nobody's. Returns the user as they were.
+     */
     public User delete(Tx tx, Deletion deletion) {
         var id = deletion.id();
         // Missions are locked before users, as by everybody else.
         missions.purgeOfUser(tx, id);
+        forget(tx, id);
         var administrators = store.lockAdministrators(tx);
         var user = store.lockForDelete(tx, id).orElseThrow(() -> Refusals.notFound("user", id));
         Refusals.checkEtag("user", id, deletion.etag(), user.version());
         Users.checkRemaining(administrators, user);
         // Those that came between the two locks. None comes after the second one.
         missions.purgeOfUser(tx, id);
+        forget(tx, id);
         // Rather than by the database's cascade: each of them is somebody's to know of.
         tokens.deleteOfUser(tx, id)
                 .forEach(token -> tx.change(Change.deleted("api_token", token.apiTokenId(), token.version())
@@ -53,5 +68,11 @@ public final class UserRemoval {
         tx.audit("DeleteUser", "user", id, Map.of("username", user.username()));
         tx.afterCommit(() -> LOG.atInfo().addKeyValue("user_id", id).log("user is deleted"));
         return user;
+    }
+
+    /** Projects and tasks outlive who made them, and whom they were assigned to. */
+    private void forget(Tx tx, UUID id) {
+        projects.forget(tx, id);
+        tasks.forget(tx, id);
     }
 }
