@@ -11,7 +11,9 @@ import dev.sortie.mission.v1.AuthServiceGrpc;
 import dev.sortie.mission.v1.DodItemServiceGrpc;
 import dev.sortie.mission.v1.HopServiceGrpc;
 import dev.sortie.mission.v1.MissionServiceGrpc;
+import dev.sortie.mission.v1.ProjectServiceGrpc;
 import dev.sortie.mission.v1.ResourceCredentialServiceGrpc;
+import dev.sortie.mission.v1.TaskServiceGrpc;
 import dev.sortie.mission.v1.TestRunServiceGrpc;
 import dev.sortie.mission.v1.ToolServiceGrpc;
 import dev.sortie.mission.v1.ToolStepServiceGrpc;
@@ -57,6 +59,8 @@ class AuthorizationTest {
             AssetServiceGrpc.getServiceDescriptor(),
             DodItemServiceGrpc.getServiceDescriptor(),
             TestRunServiceGrpc.getServiceDescriptor(),
+            ProjectServiceGrpc.getServiceDescriptor(),
+            TaskServiceGrpc.getServiceDescriptor(),
             ChangeServiceGrpc.getServiceDescriptor());
 
     private static final List<MethodDescriptor> METHODS = servedMethods();
