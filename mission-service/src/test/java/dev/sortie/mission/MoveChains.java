@@ -20,7 +20,9 @@ public final class MoveChains {
             SELECT format('%s %s is %s, but last moved to %s', r.resource, r.id, r.status, last.to_status)
             FROM (SELECT 'MISSION' AS resource, mission_id AS id, status FROM missions
                   UNION ALL SELECT 'HOP', hop_id, status FROM hops
-                  UNION ALL SELECT 'TOOL_STEP', tool_step_id, status FROM tool_steps) AS r
+                  UNION ALL SELECT 'TOOL_STEP', tool_step_id, status FROM tool_steps
+                  UNION ALL SELECT 'PROJECT', project_id, status FROM projects
+                  UNION ALL SELECT 'TASK', task_id, status FROM tasks) AS r
             LEFT JOIN (SELECT DISTINCT ON (resource, resource_id) resource, resource_id, to_status
                        FROM moves ORDER BY resource, resource_id, move_id DESC) AS last
                 ON last.resource = r.resource AND last.resource_id = r.id
@@ -29,7 +31,7 @@ public final class MoveChains {
 
     private MoveChains() {}
 
-    /** Every move begins where the one before ended, and the last one ends where the mission, hop or step stands. */
+    /** Every move begins where the one before ended, and the last one ends where the resource stands. */
     public static void assertWhole(TestDatabase database) throws SQLException {
         assertThat(strings(database, GAPS)).isEmpty();
         assertThat(strings(database, STRAY_ENDS)).isEmpty();
