@@ -50,6 +50,29 @@ public final class CallContext {
         return call == null ? newCorrelationId() : call.correlationId;
     }
 
+    /**
+     * Waits for something that may be long in coming. Meanwhile the call does not count among those that the server
+     * takes in hand (SORTIE_MAX_CALLS) but among its streams, as far as there is room.
+     */
+    public static <T extends @Nullable Object> T whileWaiting(Waiting<T> wait) throws InterruptedException {
+        var place = LimitInterceptor.Place.KEY.get();
+        if (place == null) {
+            return wait.await();
+        }
+        place.await();
+        try {
+            return wait.await();
+        } finally {
+            place.goOn();
+        }
+    }
+
+    /** What a call waits for. */
+    @FunctionalInterface
+    public interface Waiting<T extends @Nullable Object> {
+        T await() throws InterruptedException;
+    }
+
     String id() {
         return correlationId;
     }

@@ -2,6 +2,8 @@ package dev.sortie.runtime.grpc;
 
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.type.v1.ErrorReason;
+import io.grpc.Context;
+import io.grpc.Contexts;
 import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
@@ -46,6 +48,50 @@ final class LimitInterceptor implements ServerInterceptor {
         }
     }
 
+    /**
+     * The place that a call takes. One that waits for something takes the place of a stream meanwhile: it costs little
+     * more than its connection, and must not keep others out.
+     */
+    static final class Place {
+        static final Context.Key<Place> KEY = Context.key("sortie-place");
+
+        private final Limit calls;
+        private final Limit waiting;
+        private boolean isWaiting;
+        private boolean given;
+
+        private Place(Limit calls, Limit waiting) {
+            this.calls = calls;
+            this.waiting = waiting;
+        }
+
+        /** Goes to the other kind of place; stays where it is when there is no room there. */
+        synchronized void await() {
+            if (!given && !isWaiting && waiting.taken.incrementAndGet() > waiting.maximum) {
+                waiting.taken.decrementAndGet();
+            } else if (!given && !isWaiting) {
+                calls.taken.decrementAndGet();
+                isWaiting = true;
+            }
+        }
+
+        /** Comes back, whether there is room or not: what was begun is finished. */
+        synchronized void goOn() {
+            if (!given && isWaiting) {
+                waiting.taken.decrementAndGet();
+                calls.taken.incrementAndGet();
+                isWaiting = false;
+            }
+        }
+
+        private synchronized void give() {
+            if (!given) {
+                given = true;
+                (isWaiting ? waiting : calls).taken.decrementAndGet();
+            }
+        }
+    }
+
     /** True when no call is in hand. */
     boolean isIdle() {
         return calls.taken.get() == 0 && streams.taken.get() == 0;
@@ -59,32 +105,34 @@ final class LimitInterceptor implements ServerInterceptor {
         }
         var limit = call.getMethodDescriptor().getType() == MethodDescriptor.MethodType.UNARY ? calls : streams;
         limit.take();
+        var place = new Place(limit, streams);
         try {
-            return new Releasing<>(next.startCall(call, headers), limit);
+            var inPlace = Context.current().withValue(Place.KEY, place);
+            return new Releasing<>(Contexts.interceptCall(inPlace, call, headers, next), place);
         } catch (Throwable failed) {
-            limit.taken.decrementAndGet();
+            place.give();
             throw failed;
         }
     }
 
     /** Every call ends with exactly one of onCancel and onComplete. */
     private static final class Releasing<Q> extends SimpleForwardingServerCallListener<Q> {
-        private final Limit limit;
+        private final Place place;
 
-        Releasing(ServerCall.Listener<Q> delegate, Limit limit) {
+        Releasing(ServerCall.Listener<Q> delegate, Place place) {
             super(delegate);
-            this.limit = limit;
+            this.place = place;
         }
 
         @Override
         public void onCancel() {
-            limit.taken.decrementAndGet();
+            place.give();
             super.onCancel();
         }
 
         @Override
         public void onComplete() {
-            limit.taken.decrementAndGet();
+            place.give();
             super.onComplete();
         }
     }

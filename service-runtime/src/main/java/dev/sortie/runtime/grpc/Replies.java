@@ -7,6 +7,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.identity.Principal;
+import dev.sortie.runtime.sql.Combiner;
 import dev.sortie.runtime.sql.Database;
 import dev.sortie.runtime.sql.IdempotencyKey;
 import dev.sortie.runtime.sql.Isolation;
@@ -19,6 +20,7 @@ import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -126,6 +128,33 @@ public final class Replies {
             }
             return answer;
         });
+    }
+
+    /**
+     * Operates as {@link #write(Message, StreamObserver, Function, BiFunction, Function)} does, in a transaction that
+     * concurrent calls share.
+     */
+    public <Q extends Message, D, R, P extends Message> void combine(
+            Q request,
+            StreamObserver<P> observer,
+            Function<? super Q, ? extends D> decode,
+            Combiner<D, R> combiner,
+            Function<? super R, ? extends P> encode) {
+        D decoded = decode.apply(request);
+        reply(observer, combine(request, decoded, combiner, encode, _ -> true));
+    }
+
+    /** The same as {@link #transact(Message, Function, Predicate)}, in a transaction that concurrent calls share. */
+    public <Q extends Message, D, R, P extends Message> P combine(
+            Q request,
+            D decoded,
+            Combiner<D, R> combiner,
+            Function<? super R, ? extends P> encode,
+            Predicate<? super P> isKept) {
+        var principal = CallContext.principal();
+        Combiner.Answer<P> answer = combiner.call(principal, decoded, key(request, principal), encode, isKept);
+        var stored = answer.stored();
+        return stored == null ? Objects.requireNonNull(answer.fresh()) : this.<P>replay(stored);
     }
 
     /**

@@ -126,9 +126,19 @@ public final class Database implements AutoCloseable {
      * everything back.
      */
     public <T extends @Nullable Object> T transaction(Principal principal, Isolation isolation, Function<Tx, T> work) {
+        return transaction(principal, isolation, work, () -> {});
+    }
+
+    /** A transaction of the service itself; says when all is done but for the commit, which may take a while. */
+    <T extends @Nullable Object> T transaction(Function<Tx, T> work, Runnable committing) {
+        return transaction(self, Isolation.READ_COMMITTED, work, committing);
+    }
+
+    private <T extends @Nullable Object> T transaction(
+            Principal principal, Isolation isolation, Function<Tx, T> work, Runnable committing) {
         boolean replanned = false;
         for (int attempt = 1; ; attempt++) {
-            var transaction = new Attempt(principal, isolation);
+            var transaction = new Attempt(principal, isolation, committing);
             try {
                 return transaction.run(work);
             } catch (RuntimeException failed) {
@@ -299,11 +309,13 @@ public final class Database implements AutoCloseable {
     private final class Attempt {
         private final Principal principal;
         private final Isolation isolation;
+        private final Runnable beforeCommit;
         boolean committing;
 
-        Attempt(Principal principal, Isolation isolation) {
+        Attempt(Principal principal, Isolation isolation, Runnable beforeCommit) {
             this.principal = principal;
             this.isolation = isolation;
+            this.beforeCommit = beforeCommit;
         }
 
         <T extends @Nullable Object> T run(Function<Tx, T> work) {
@@ -316,7 +328,7 @@ public final class Database implements AutoCloseable {
                 T result = work.apply(tx);
                 tx.logChanges();
                 committing = true;
-                tx.commit();
+                tx.commit(beforeCommit);
                 committed = true;
                 connection.close();
                 if (tx.hasChanges()) {

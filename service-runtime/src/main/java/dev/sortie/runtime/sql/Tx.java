@@ -1,6 +1,7 @@
 package dev.sortie.runtime.sql;
 
 import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.identity.Principal;
 import dev.sortie.type.v1.ErrorReason;
 import io.vertx.core.Future;
@@ -11,6 +12,7 @@ import io.vertx.sqlclient.SqlConnection;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -34,9 +36,9 @@ public final class Tx implements Queries {
             SELECT greatest(
                        pg_current_xact_id(),
                        (pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1)::text::xid8),
-                   c.resource_type, c.resource_id, c.kind, c.version, $6::text, c.attributes::jsonb, $7::timestamptz
-            FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::text[])
-                 WITH ORDINALITY AS c (resource_type, resource_id, kind, version, attributes, position)
+                   c.resource_type, c.resource_id, c.kind, c.version, c.actor, c.attributes::jsonb, $7::timestamptz
+            FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[])
+                 WITH ORDINALITY AS c (resource_type, resource_id, kind, version, attributes, actor, position)
             ORDER BY c.position
             """;
     private static final String LOG_AUDIT = """
@@ -54,6 +56,28 @@ public final class Tx implements Queries {
             INSERT INTO idempotency_keys (principal, method, request_id, request_hash, response, create_time)
             VALUES ($1::text, $2::text, $3::uuid, $4::bytea, $5::bytea, $6::timestamptz)
             """;
+    // The same for many, in one order for everybody.
+    private static final String LOCK_REQUESTS = """
+            SELECT pg_advisory_xact_lock(k.hash)::text
+            FROM (
+                SELECT DISTINCT hashtextextended(r.principal || r.method || r.request_id, 0) AS hash
+                FROM unnest($1::text[], $2::text[], $3::text[]) AS r (principal, method, request_id)
+                ORDER BY 1
+            ) k
+            """;
+    private static final String FIND_REQUESTS = """
+            SELECT r.position, i.request_hash, i.response
+            FROM unnest($1::text[], $2::text[], $3::uuid[])
+                WITH ORDINALITY AS r (principal, method, request_id, position)
+            JOIN idempotency_keys i
+              ON i.principal = r.principal AND i.method = r.method AND i.request_id = r.request_id
+            """;
+    private static final String RECORD_REQUESTS = """
+            INSERT INTO idempotency_keys (principal, method, request_id, request_hash, response, create_time)
+            SELECT r.principal, r.method, r.request_id, r.request_hash, r.response, $6::timestamptz
+            FROM unnest($1::text[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[])
+                AS r (principal, method, request_id, request_hash, response)
+            """;
     private static final int MAX_ATTRIBUTE_BYTES = 8 * 1024;
 
     private final SqlConnection connection;
@@ -61,6 +85,7 @@ public final class Tx implements Queries {
     private final Instant now;
     private final Database.StatementListener statements;
     private final List<Change> changes = new ArrayList<>();
+    private final List<String> actors = new ArrayList<>();
     private final List<Runnable> afterCommit = new ArrayList<>();
     private final List<Future<?>> unawaited = new ArrayList<>();
     private @Nullable Throwable broken;
@@ -118,8 +143,14 @@ public final class Tx implements Queries {
 
     /** Notes a change, to be written to the change log with the commit, in the order of the notes. */
     public void change(Change change) {
+        change(change, principal);
+    }
+
+    /** Notes a change that one of several callers made who share the transaction. */
+    public void change(Change change, Principal by) {
         checkOpen();
         changes.add(change);
+        actors.add(by.actor());
     }
 
     /**
@@ -162,18 +193,76 @@ public final class Tx implements Queries {
                 FIND_REQUEST,
                 row -> {
                     if (!Arrays.equals(Rows.bytes(row, "request_hash"), key.requestHash())) {
-                        throw Failure.alreadyExists(
-                                        ErrorReason.ERROR_REASON_REQUEST_ID_REUSED,
-                                        "request_id %s was used for another request; use a new one",
-                                        id)
-                                .with("request_id", id)
-                                .exception();
+                        throw reused(id);
                     }
                     return Rows.bytes(row, "response");
                 },
                 key.principal(),
                 key.method(),
                 id);
+    }
+
+    /**
+     * What is known of a request that was made before: its answer, or that it was another one.
+     *
+     * @param response null when it was another one
+     * @param refusal null when it was the same
+     */
+    record Earlier(byte @Nullable [] response, @Nullable FailureException refusal) {}
+
+    /**
+     * Takes many idempotency keys, no two of them the same, until the end of the transaction.
+     *
+     * @return in their order, what is known of each; null the first time
+     */
+    List<@Nullable Earlier> claimAll(List<IdempotencyKey> keys) {
+        var principals = keys.stream().map(IdempotencyKey::principal).toList();
+        var methods = keys.stream().map(IdempotencyKey::method).toList();
+        send(
+                LOCK_REQUESTS,
+                principals,
+                methods,
+                keys.stream().map(key -> key.requestId().toString()).toList());
+        var known = new ArrayList<@Nullable Earlier>(Collections.nCopies(keys.size(), null));
+        list(
+                FIND_REQUESTS,
+                row -> {
+                    int position = (int) (row.getLong("position") - 1);
+                    var key = keys.get(position);
+                    known.set(
+                            position,
+                            Arrays.equals(Rows.bytes(row, "request_hash"), key.requestHash())
+                                    ? new Earlier(Rows.bytes(row, "response"), null)
+                                    : new Earlier(null, reused(key.requestId())));
+                    return position;
+                },
+                principals,
+                methods,
+                keys.stream().map(IdempotencyKey::requestId).toList());
+        return known;
+    }
+
+    /** Keeps the answers to claimed requests, for the next time they are made. */
+    void answerAll(List<IdempotencyKey> keys, List<byte[]> responses) {
+        if (!keys.isEmpty()) {
+            send(
+                    RECORD_REQUESTS,
+                    keys.stream().map(IdempotencyKey::principal).toList(),
+                    keys.stream().map(IdempotencyKey::method).toList(),
+                    keys.stream().map(IdempotencyKey::requestId).toList(),
+                    keys.stream().map(IdempotencyKey::requestHash).toList(),
+                    responses,
+                    now);
+        }
+    }
+
+    private static FailureException reused(UUID id) {
+        return Failure.alreadyExists(
+                        ErrorReason.ERROR_REASON_REQUEST_ID_REUSED,
+                        "request_id %s was used for another request; use a new one",
+                        id)
+                .with("request_id", id)
+                .exception();
     }
 
     /** Keeps the answer to a claimed request, for the next time it is made. */
@@ -211,15 +300,18 @@ public final class Tx implements Queries {
                         "attributes of " + types[i] + ": " + attributes[i].length() + " (expected: <= 8192)");
             }
         }
-        send(LOG_CHANGES, types, ids, kinds, versions, attributes, principal.actor(), now);
+        send(LOG_CHANGES, types, ids, kinds, versions, attributes, actors.toArray(String[]::new), now);
         changes.clear();
+        actors.clear();
         logged = true;
     }
 
-    void commit() {
+    /** @param sent run once the database has been told */
+    void commit(Runnable sent) {
         checkWhole();
         open = false;
         var commit = connection.query("COMMIT").execute();
+        sent.run();
         waiting = true;
         try {
             // A statement that failed turned COMMIT into a rollback, which is itself no failure.

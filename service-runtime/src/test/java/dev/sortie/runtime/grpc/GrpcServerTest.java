@@ -271,6 +271,69 @@ class GrpcServerTest {
     }
 
     @Test
+    void keepsNobodyOutForACallThatWaits() throws Exception {
+        var service = new AtomicReference<ThingService>();
+        var settings = new ServerSettings(
+                "127.0.0.1",
+                0,
+                0,
+                1,
+                1,
+                100,
+                4 * 1024 * 1024,
+                Duration.ofSeconds(30),
+                Duration.ofSeconds(5),
+                Duration.ZERO,
+                false,
+                false);
+        try (var server = start(service, settings)) {
+            var entered = new CountDownLatch(2);
+            var waiting = new CountDownLatch(1);
+            var busy = new CountDownLatch(1);
+            service.get().get = (queries, id) -> {
+                try {
+                    return CallContext.whileWaiting(() -> {
+                        entered.countDown();
+                        await(waiting);
+                        return "waited";
+                    });
+                } catch (InterruptedException stopped) {
+                    throw new AssertionError(stopped);
+                }
+            };
+            var stub = HopServiceGrpc.newBlockingStub(server.channel("viewer"));
+            var first = CompletableFuture.supplyAsync(() -> stub.getHop(get()), Thread::startVirtualThread);
+            while (entered.getCount() > 1) {
+                TimeUnit.MILLISECONDS.sleep(1);
+            }
+            // There is room for one more; but no stream's place for it to wait at, so it stays where it is.
+            var second = CompletableFuture.supplyAsync(() -> stub.getHop(get()), Thread::startVirtualThread);
+            await(entered);
+            StatusAssert.fails(() -> stub.getHop(get()))
+                    .with(Status.Code.RESOURCE_EXHAUSTED, ErrorReason.ERROR_REASON_OVERLOADED)
+                    .metadata("limit", "in_flight_calls");
+
+            waiting.countDown();
+            assertThat(first.get(10, TimeUnit.SECONDS).getHop().getName()).isEqualTo("waited");
+            assertThat(second.get(10, TimeUnit.SECONDS).getHop().getName()).isEqualTo("waited");
+
+            // All places are free again, and no more than there are.
+            var again = new CountDownLatch(1);
+            service.get().get = (queries, id) -> {
+                again.countDown();
+                await(busy);
+                return "";
+            };
+            var third = CompletableFuture.supplyAsync(() -> stub.getHop(get()), Thread::startVirtualThread);
+            await(again);
+            StatusAssert.fails(() -> stub.getHop(get()))
+                    .with(Status.Code.RESOURCE_EXHAUSTED, ErrorReason.ERROR_REASON_OVERLOADED);
+            busy.countDown();
+            assertThat(third.get(10, TimeUnit.SECONDS)).isNotNull();
+        }
+    }
+
+    @Test
     void drainsByFinishingCallsEndingStreamsAndTakingNoNewOnes() throws Exception {
         var service = new AtomicReference<ThingService>();
         var server = start(service, ServerSettings.local());
