@@ -90,6 +90,7 @@ public final class AgentServer implements AutoCloseable {
         this.jobs = new AgentJobs(database, runtime.changes(), work, presence, logs, claimStore, logStore, signals);
         runtime.every("log-partitions", KEEP_PARTITIONS, jobs::keepLogPartitions);
         runtime.every("leases", END_LEASES, jobs::endLeases);
+        runtime.every("promotion", LOOK_FOR_WORK, jobs::promoteOrders);
         runtime.every("expiry", END_LEASES, jobs::expireOrders);
         runtime.every("presence", WRITE_PRESENCE, jobs::writePresence);
         runtime.every("silent-workers", LOOK_FOR_SILENT_WORKERS, jobs::markSilentWorkers);
@@ -105,8 +106,16 @@ public final class AgentServer implements AutoCloseable {
                 List.<BindableService>of(
                         new WorkerGrpcService(replies, pages, workers),
                         new QueueGrpcService(replies, pages, queues),
-                        new WorkOrderGrpcService(replies, pages, workOrders),
-                        new WorkGrpcService(replies, work, signals, presence, database, runtime.drain(), statuses),
+                        new WorkOrderGrpcService(replies, pages, workOrders, database, runtime.meters()),
+                        new WorkGrpcService(
+                                replies,
+                                work,
+                                signals,
+                                presence,
+                                database,
+                                runtime.drain(),
+                                runtime.meters(),
+                                statuses),
                         new ExecutionGrpcService(replies, pages, database, executions, logs)));
     }
 

@@ -3,7 +3,6 @@ package dev.sortie.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Descriptors.EnumDescriptor;
-import dev.sortie.agent.domain.AssignmentStatus;
 import dev.sortie.agent.v1.ExecutionStatus;
 import dev.sortie.agent.v1.LogLevel;
 import dev.sortie.agent.v1.WorkOrderStatus;
@@ -50,7 +49,6 @@ class AgentRulesTest {
         assertSame("execution_logs_level_check", LogLevel.getDescriptor(), dev.sortie.agent.domain.LogLevel.values());
         assertSame("workers_status_check", WorkerStatus.getDescriptor(), dev.sortie.agent.domain.WorkerStatus.values());
         assertSame("workers_worker_type_check", TaskType.getDescriptor(), dev.sortie.agent.domain.WorkerType.values());
-        assertThat(values("worker_assignments_status_check")).isEqualTo(names(AssignmentStatus.values()));
     }
 
     private static void assertSame(String constraint, EnumDescriptor contract, Enum<?>[] domain) throws SQLException {

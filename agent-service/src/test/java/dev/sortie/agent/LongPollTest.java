@@ -181,6 +181,48 @@ class LongPollTest {
     }
 
     @Test
+    void asksTheDatabaseNothingForAWorkerThatWaitsAgainBehindOthers() throws Exception {
+        assertThat(AGENT.work().claimWork(claim(worker, queue).build()).getClaimsCount())
+                .isZero();
+        var before = poll(30);
+        awaitWaiting(1);
+        var looks = new java.util.concurrent.atomic.AtomicInteger();
+        AGENT.server().runtime().database().onStatement((_, sql, parameters) -> {
+            if (sql.contains("work_order_states")
+                    && java.util.Arrays.deepToString(parameters).contains(queue)
+                    && sql.contains("FOR NO KEY UPDATE SKIP LOCKED")) {
+                looks.incrementAndGet();
+            }
+        });
+
+        var behind = new java.util.ArrayList<CompletableFuture<ClaimWorkResponse>>();
+        for (int i = 0; i < 50; i++) {
+            behind.add(poll(30));
+        }
+        awaitWaiting(51);
+        assertThat(looks).hasValue(0);
+
+        AGENT.enqueueAll(AgentFixture.many(51, queue));
+        await(
+                "orders are claimed",
+                () -> AGENT.number("SELECT count(*) FROM work_order_states WHERE status = 'CLAIMED'"
+                                + " AND queue_name = '" + queue + "'")
+                        == 10);
+        assertThat(looks).hasPositiveValue();
+        // The others are refused: the worker holds as many as it may.
+        int claimed = 0;
+        behind.add(before);
+        for (var call : behind) {
+            try {
+                claimed += call.get(20, TimeUnit.SECONDS).getClaimsCount();
+            } catch (ExecutionException refused) {
+                assertThat(refused).hasMessageContaining("as many claims as it may");
+            }
+        }
+        assertThat(claimed).isEqualTo(10);
+    }
+
+    @Test
     void endsWithoutWorkWhenTheServerDrains() throws Exception {
         var other = new AgentFixture(AGENT.database(), InstantSource.system());
         var waiting = CompletableFuture.supplyAsync(

@@ -18,6 +18,7 @@ final class QueueProtos {
                 queue.getDescription(),
                 queue.hasDefaultTimeout() ? duration(queue.getDefaultTimeout()) : Queue.DEFAULT_TIMEOUT,
                 toPolicy(queue.getDefaultRetryPolicy()).orElse(RetryPolicy.DEFAULT),
+                queue.hasPriorityAging() ? duration(queue.getPriorityAging()) : Queue.DEFAULT_PRIORITY_AGING,
                 queue.getEtag().isEmpty() ? null : queue.getEtag());
     }
 
@@ -36,6 +37,7 @@ final class QueueProtos {
                 .setPaused(queue.paused())
                 .setDefaultTimeout(duration(queue.defaultTimeout()))
                 .setDefaultRetryPolicy(toMessage(queue.defaultRetryPolicy()))
+                .setPriorityAging(duration(queue.priorityAging()))
                 .setCreateTime(timestamp(queue.createdAt()))
                 .setUpdateTime(timestamp(queue.updatedAt()))
                 .setEtag(Long.toString(queue.version()))

@@ -1,8 +1,12 @@
 package dev.sortie.agent.api;
 
 import dev.sortie.agent.domain.ClaimReference;
+import dev.sortie.agent.domain.ClaimedWork;
+import dev.sortie.agent.domain.HeartbeatOutcome;
+import dev.sortie.agent.domain.IdleWorkers;
 import dev.sortie.agent.domain.Presence;
 import dev.sortie.agent.domain.Work;
+import dev.sortie.agent.domain.WorkOutcome;
 import dev.sortie.agent.domain.WorkSignals;
 import dev.sortie.agent.v1.ClaimWorkRequest;
 import dev.sortie.agent.v1.ClaimWorkResponse;
@@ -16,12 +20,16 @@ import dev.sortie.agent.v1.ReleaseWorkRequest;
 import dev.sortie.agent.v1.ReleaseWorkResponse;
 import dev.sortie.agent.v1.WorkServiceGrpc;
 import dev.sortie.runtime.failure.FailureStatuses;
+import dev.sortie.runtime.grpc.CallContext;
 import dev.sortie.runtime.grpc.Drain;
 import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.grpc.Replies;
+import dev.sortie.runtime.sql.Combiner;
+import dev.sortie.runtime.sql.Combiner.Item;
 import dev.sortie.runtime.sql.Database;
 import io.grpc.Context;
 import io.grpc.stub.StreamObserver;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
@@ -40,6 +48,10 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
     // A worker that waits is there: it is said well within the minute after which it would be thought to be gone.
     private static final Duration PRESENT_EVERY = Duration.ofSeconds(20);
 
+    // Of one kind: one at work, the others at their commits.
+    private static final int AT_ONCE = 4;
+    private static final int MAX_ITEMS = 1_000;
+
     private final Replies replies;
     private final Work work;
     private final WorkSignals signals;
@@ -48,6 +60,10 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
     private final Drain drain;
     private final InstantSource clock;
     private final WorkProtos protos;
+    private final IdleWorkers idle;
+    private final Combiner<Work.ClaimRequest, List<ClaimedWork>> claims;
+    private final Combiner<Work.Heartbeat, List<HeartbeatOutcome>> heartbeats;
+    private final Combiner<Work.Ends, List<WorkOutcome>> ends;
 
     public WorkGrpcService(
             Replies replies,
@@ -56,6 +72,7 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
             Presence presence,
             Database database,
             Drain drain,
+            MeterRegistry meters,
             FailureStatuses statuses) {
         this.replies = replies;
         this.work = work;
@@ -65,6 +82,19 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
         this.drain = drain;
         this.clock = database.clock();
         this.protos = new WorkProtos(statuses);
+        this.idle = new IdleWorkers(clock);
+        this.claims = new Combiner<>(
+                database, meters, "claim", AT_ONCE, MAX_ITEMS, claim -> Math.max(1, claim.maxOrders()), work::claim);
+        this.heartbeats = new Combiner<>(
+                database,
+                meters,
+                "heartbeat",
+                AT_ONCE,
+                MAX_ITEMS,
+                heartbeat -> heartbeat.claims().size() + 1,
+                work::heartbeat);
+        this.ends = new Combiner<>(
+                database, meters, "end", AT_ONCE, MAX_ITEMS, end -> end.items().size(), work::end);
     }
 
     @Override
@@ -75,11 +105,11 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
 
     @Override
     public void heartbeatWork(HeartbeatWorkRequest request, StreamObserver<HeartbeatWorkResponse> observer) {
-        replies.read(
+        replies.combine(
                 request,
                 observer,
                 WorkProtos::toHeartbeat,
-                work::heartbeat,
+                heartbeats,
                 outcomes -> HeartbeatWorkResponse.newBuilder()
                         .addAllOutcomes(protos.toHeartbeatOutcomes(outcomes))
                         .build());
@@ -87,11 +117,11 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
 
     @Override
     public void completeWork(CompleteWorkRequest request, StreamObserver<CompleteWorkResponse> observer) {
-        replies.write(
+        replies.combine(
                 request,
                 observer,
-                WorkProtos::toCompletions,
-                work::complete,
+                r -> new Work.Ends(WorkProtos.toCompletions(r)),
+                ends,
                 outcomes -> CompleteWorkResponse.newBuilder()
                         .addAllOutcomes(protos.toWorkOutcomes(outcomes))
                         .build());
@@ -99,11 +129,11 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
 
     @Override
     public void failWork(FailWorkRequest request, StreamObserver<FailWorkResponse> observer) {
-        replies.write(
+        replies.combine(
                 request,
                 observer,
-                WorkProtos::toFailures,
-                work::fail,
+                r -> new Work.Ends(WorkProtos.toFailures(r)),
+                ends,
                 outcomes -> FailWorkResponse.newBuilder()
                         .addAllOutcomes(protos.toWorkOutcomes(outcomes))
                         .build());
@@ -111,11 +141,11 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
 
     @Override
     public void releaseWork(ReleaseWorkRequest request, StreamObserver<ReleaseWorkResponse> observer) {
-        replies.write(
+        replies.combine(
                 request,
                 observer,
-                WorkProtos::toReferences,
-                work::release,
+                r -> new Work.Ends(WorkProtos.toReleases(r)),
+                ends,
                 outcomes -> ReleaseWorkResponse.newBuilder()
                         .addAllOutcomes(protos.toWorkOutcomes(outcomes))
                         .build());
@@ -132,8 +162,11 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
             Context.CancellationListener gone = _ -> waiter.wake();
             caller.addListener(gone, Runnable::run);
             try {
+                // Behind others who wait for the same, there is nothing to be had.
+                boolean look = !request.hasWait() || !waiter.isBehindOthers() || !idle.isIdle(claim.workerId());
                 while (true) {
-                    var response = claimNow(request, claim);
+                    var response = look ? claimNow(request, claim) : ClaimWorkResponse.getDefaultInstance();
+                    look = true;
                     if (response.getClaimsCount() > 0) {
                         return response;
                     }
@@ -157,14 +190,12 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
         try {
             checkCaller();
             presence.touch(claim.workerId(), clock.instant());
-            var response = replies.transact(
-                    request,
-                    tx -> {
-                        var answer = WorkProtos.toResponse(work.claim(tx, claim));
-                        checkCaller();
-                        return answer;
-                    },
-                    answer -> answer.getClaimsCount() > 0);
+            idle.forget(claim.workerId());
+            var response = replies.combine(
+                    request, claim, claims, WorkProtos::toResponse, answer -> answer.getClaimsCount() > 0);
+            if (response.getClaimsCount() == 0) {
+                idle.note(claim.workerId(), clock.instant());
+            }
             if (response.getClaimsCount() > 0 && request.getRequestId().isEmpty() && isCallerGone()) {
                 giveBack(response);
             }
@@ -185,6 +216,10 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
      * @return false when the time is up
      */
     private boolean await(WorkSignals.Waiter waiter, UUID workerId, long until) throws InterruptedException {
+        return CallContext.whileWaiting(() -> awaitSignal(waiter, workerId, until));
+    }
+
+    private boolean awaitSignal(WorkSignals.Waiter waiter, UUID workerId, long until) throws InterruptedException {
         while (!drain.hasBegun()) {
             var left = Duration.ofNanos(until - System.nanoTime());
             if (!left.isPositive()) {
@@ -199,13 +234,15 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
     }
 
     private void giveBack(ClaimWorkResponse response) {
-        List<ClaimReference> claims = response.getClaimsList().stream()
-                .map(claim -> new ClaimReference(
-                        UUID.fromString(claim.getWorkOrder().getWorkOrderId()), claim.getClaimToken()))
+        var releases = response.getClaimsList().stream()
+                .map(claim -> new Work.Release(new ClaimReference(
+                        UUID.fromString(claim.getWorkOrder().getWorkOrderId()), claim.getClaimToken())))
                 .toList();
+        var caller = CallContext.principal();
         // Outside of the call, which is over.
-        Context.ROOT.run(() -> database.transaction(tx -> work.release(tx, claims)));
-        LOG.atInfo().addKeyValue("claims", claims.size()).log("claims given back: their caller is gone");
+        Context.ROOT.run(() ->
+                database.transaction(tx -> work.end(tx, List.of(new Item<>(caller, new Work.Ends(releases))))));
+        LOG.atInfo().addKeyValue("claims", releases.size()).log("claims given back: their caller is gone");
         throw new CancellationException("the caller is gone");
     }
 

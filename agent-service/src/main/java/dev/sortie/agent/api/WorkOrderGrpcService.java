@@ -2,6 +2,7 @@ package dev.sortie.agent.api;
 
 import static dev.sortie.runtime.grpc.Messages.uuid;
 
+import dev.sortie.agent.domain.WorkOrder;
 import dev.sortie.agent.domain.WorkOrders;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.CancelWorkOrderResponse;
@@ -16,28 +17,46 @@ import dev.sortie.runtime.grpc.CallContext;
 import dev.sortie.runtime.grpc.Replies;
 import dev.sortie.runtime.paging.Keyset;
 import dev.sortie.runtime.paging.PageTokens;
+import dev.sortie.runtime.sql.Combiner;
+import dev.sortie.runtime.sql.Database;
 import io.grpc.stub.StreamObserver;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.util.List;
 
 /** Work orders, as those see them who place them. */
 public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderServiceImplBase {
+    // Of one kind: one at work, the others at their commits.
+    private static final int AT_ONCE = 4;
+    private static final int MAX_ITEMS = 1_000;
+
     private final Replies replies;
     private final PageTokens pageTokens;
     private final WorkOrders workOrders;
+    private final Combiner<WorkOrders.Request, List<WorkOrder>> placements;
 
-    public WorkOrderGrpcService(Replies replies, PageTokens pageTokens, WorkOrders workOrders) {
+    public WorkOrderGrpcService(
+            Replies replies, PageTokens pageTokens, WorkOrders workOrders, Database database, MeterRegistry meters) {
         this.replies = replies;
         this.pageTokens = pageTokens;
         this.workOrders = workOrders;
+        this.placements = new Combiner<>(
+                database,
+                meters,
+                "enqueue",
+                AT_ONCE,
+                MAX_ITEMS,
+                request -> request.drafts().size(),
+                workOrders::enqueue);
     }
 
     @Override
     public void enqueueWorkOrders(
             EnqueueWorkOrdersRequest request, StreamObserver<EnqueueWorkOrdersResponse> observer) {
-        replies.write(
+        replies.combine(
                 request,
                 observer,
                 r -> workOrders.request(CallContext.principal(), WorkOrderProtos.toDrafts(r)),
-                workOrders::enqueue,
+                placements,
                 placed -> {
                     var response = EnqueueWorkOrdersResponse.newBuilder();
                     placed.forEach(order -> response.addWorkOrders(WorkOrderProtos.toMessage(order)));

@@ -71,8 +71,10 @@ final class WorkProtos {
         return failures;
     }
 
-    static List<ClaimReference> toReferences(ReleaseWorkRequest request) {
-        return request.getClaimsList().stream().map(WorkProtos::toReference).toList();
+    static List<Work.Release> toReleases(ReleaseWorkRequest request) {
+        return request.getClaimsList().stream()
+                .map(claim -> new Work.Release(toReference(claim)))
+                .toList();
     }
 
     static ClaimWorkResponse toResponse(List<ClaimedWork> claims) {

@@ -52,6 +52,11 @@ public final class AgentJobs {
         while (database.transaction(tx -> work.timeOut(tx, BATCH)) == BATCH) {}
     }
 
+    /** Gives orders their places in line whose time has come. */
+    public void promoteOrders() {
+        while (database.transaction(tx -> work.promote(tx, BATCH)) >= BATCH) {}
+    }
+
     /** Gives up the orders that nobody claimed in time. */
     public void expireOrders() {
         while (database.transaction(tx -> work.expire(tx, BATCH)) == BATCH) {}

@@ -22,6 +22,7 @@ public record HeldClaim(
         int retryCount,
         RetryPolicy retryPolicy,
         Instant runAt,
+        Instant claimedAt,
         long version) {
     static final String LEASE_RAN_OUT = "the lease ran out before a result was handed in";
 
@@ -44,19 +45,7 @@ public record HeldClaim(
             boolean givenBack,
             @Nullable String result,
             String errorMessage,
-            ExecutionReport report) {
-
-        /** What becomes of the worker's assignment; a claim that is given back leaves none. */
-        public AssignmentStatus assignment() {
-            return switch (execution) {
-                case RUNNING -> AssignmentStatus.ACTIVE;
-                case COMPLETED -> AssignmentStatus.COMPLETED;
-                case FAILED -> AssignmentStatus.FAILED;
-                case TIMEOUT -> AssignmentStatus.TIMEOUT;
-                case CANCELLED -> AssignmentStatus.CANCELLED;
-            };
-        }
-    }
+            ExecutionReport report) {}
 
     /** Which attempt at the order it is. */
     public int attempt() {

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param id names the queue in the change log
  * @param defaultTimeout of one attempt at an order that says nothing itself
  * @param defaultRetryPolicy of an order that says nothing itself
+ * @param priorityAging by how much longer than an urgent order one of the next lower priority waits at most
  */
 public record Queue(
         String name,
@@ -19,10 +20,12 @@ public record Queue(
         boolean paused,
         Duration defaultTimeout,
         RetryPolicy defaultRetryPolicy,
+        Duration priorityAging,
         Instant createdAt,
         Instant updatedAt,
         long version) {
     public static final Duration DEFAULT_TIMEOUT = Duration.ofHours(1);
+    public static final Duration DEFAULT_PRIORITY_AGING = Duration.ofMinutes(5);
 
     /**
      * A queue as a caller wants it.
@@ -34,17 +37,19 @@ public record Queue(
             String description,
             Duration defaultTimeout,
             RetryPolicy defaultRetryPolicy,
+            Duration priorityAging,
             @Nullable String etag) {
 
         /** A queue that is made because an order names it. */
         public static Draft named(String name) {
-            return new Draft(name, "", DEFAULT_TIMEOUT, RetryPolicy.DEFAULT, null);
+            return new Draft(name, "", DEFAULT_TIMEOUT, RetryPolicy.DEFAULT, DEFAULT_PRIORITY_AGING, null);
         }
 
         boolean describes(Queue queue) {
             return queue.description.equals(description)
                     && queue.defaultTimeout.equals(defaultTimeout)
-                    && queue.defaultRetryPolicy.equals(defaultRetryPolicy);
+                    && queue.defaultRetryPolicy.equals(defaultRetryPolicy)
+                    && queue.priorityAging.equals(priorityAging);
         }
     }
 }

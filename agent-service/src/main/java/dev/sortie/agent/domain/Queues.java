@@ -2,10 +2,10 @@ package dev.sortie.agent.domain;
 
 import dev.sortie.agent.store.QueueStore;
 import dev.sortie.runtime.id.Ids;
+import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.sql.Change;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Tx;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -72,9 +72,17 @@ public final class Queues {
         return queue;
     }
 
-    /** The queues of these names; those that are missing are made. */
-    Map<String, Queue> ensure(Tx tx, Collection<String> names) {
+    /**
+     * The queues of these names; those that are missing are made.
+     *
+     * @param namers by name, who asks for it
+     */
+    Map<String, Queue> ensure(Tx tx, Map<String, Principal> namers) {
         var found = new HashMap<String, Queue>();
+        if (namers.isEmpty()) {
+            return found;
+        }
+        var names = namers.keySet();
         queues.findAll(tx, names).forEach(queue -> found.put(queue.name(), queue));
         var missing = new TreeSet<>(names); // in one order for everybody, so that no two wait for each other
         missing.removeAll(found.keySet());
@@ -82,7 +90,7 @@ public final class Queues {
             var drafts = missing.stream().map(Queue.Draft::named).toList();
             for (var queue : queues.insert(
                     tx, drafts, missing.stream().map(_ -> ids.next()).toList())) {
-                tx.change(created(queue));
+                tx.change(created(queue), namers.getOrDefault(queue.name(), tx.principal()));
             }
             queues.findAll(tx, missing).forEach(queue -> found.put(queue.name(), queue));
         }

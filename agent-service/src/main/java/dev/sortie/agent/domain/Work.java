@@ -3,23 +3,29 @@ package dev.sortie.agent.domain;
 import dev.sortie.agent.store.ClaimStore;
 import dev.sortie.agent.store.WorkerStore;
 import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.id.Ids;
 import dev.sortie.runtime.sql.Change;
+import dev.sortie.runtime.sql.Combiner.Item;
+import dev.sortie.runtime.sql.Combiner.Outcome;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Tx;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.DoubleSupplier;
-import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,6 +41,8 @@ public final class Work {
     // In characters of JSON, which may take five times as much in a message; clients accept 4 MiB unless they say
     // otherwise, and an order has at most one of them.
     private static final int MAX_ANSWER = 512 * 1024;
+    private static final int MAX_CLAIMED = 1_000;
+    private static final int PROMOTED = 200;
 
     private final ClaimStore claims;
     private final WorkerStore workers;
@@ -82,7 +90,7 @@ public final class Work {
             @Nullable Duration leaseDuration) {}
 
     /** A result. */
-    public record Completion(ClaimReference claim, String result, ExecutionReport report) {}
+    public record Completion(ClaimReference claim, String result, ExecutionReport report) implements EndItem {}
 
     /** A failed attempt. */
     public record FailedAttempt(
@@ -90,69 +98,207 @@ public final class Work {
             String errorMessage,
             boolean retryable,
             @Nullable Duration retryDelay,
-            ExecutionReport report) {}
+            ExecutionReport report)
+            implements EndItem {}
 
-    /** Claims what is there now, the most urgent first; nothing when there is nothing. */
-    public List<ClaimedWork> claim(Tx tx, ClaimRequest request) {
-        var worker = workers.lock(tx, request.workerId())
-                .filter(Worker::isRegistered)
-                .orElseThrow(() -> AgentFailures.workerNotRegistered(request.workerId()));
-        if (worker.room() == 0) {
-            throw AgentFailures.workerAtCapacity(worker.id(), worker.maxConcurrentTasks());
+    /**
+     * What ends claims: the results, failures or releases of one call.
+     *
+     * @param items one or more of them, all of the same kind
+     */
+    public record Ends(List<? extends EndItem> items) {}
+
+    /** What ends a claim. */
+    public sealed interface EndItem permits Completion, FailedAttempt, Release {
+        ClaimReference claim();
+    }
+
+    /** A claim that is given back untouched. */
+    public record Release(ClaimReference claim) implements EndItem {}
+
+    /**
+     * Claims what is there now for several workers, the most urgent first; nothing for those for whom there is nothing.
+     * What there is goes round among them, one order at a time, those first who came first.
+     */
+    public List<Outcome<List<ClaimedWork>>> claim(Tx tx, List<Item<ClaimRequest>> items) {
+        var known = new HashMap<UUID, Worker>();
+        workers.lockAll(tx, items.stream().map(item -> item.value().workerId()).collect(Collectors.toSet()))
+                .forEach(worker -> known.put(worker.id(), worker));
+        var room = new HashMap<UUID, Integer>();
+        known.values().forEach(worker -> room.put(worker.id(), worker.room()));
+        var claimants = new ArrayList<Claimant>();
+        for (var item : items) {
+            claimants.add(claimant(item, known, room));
         }
-        int most = Math.min(Math.max(1, request.maxOrders()), worker.room());
-        var orders = atMostInOneAnswer(claims.lockClaimable(tx, request.queueNames(), most));
-        if (orders.isEmpty()) {
-            return List.of();
+        var byQueues = new LinkedHashMap<Set<String>, List<Claimant>>();
+        for (var claimant : claimants) {
+            if (claimant.most > 0) {
+                byQueues.computeIfAbsent(Set.copyOf(claimant.item.value().queueNames()), _ -> new ArrayList<>())
+                        .add(claimant);
+            }
         }
-        var lease = request.leaseDuration() == null ? worker.leaseDuration() : request.leaseDuration();
-        var claimed = new ArrayList<ClaimedWork>(orders.size());
-        for (var order : orders) {
+        var claimed = new ArrayList<ClaimedWork>();
+        byQueues.forEach((queueNames, group) -> {
+            // Before others of this transaction look at the same queues.
+            var taken = claim(tx, queueNames, group);
+            if (!taken.isEmpty()) {
+                claims.claim(tx, taken);
+                claimed.addAll(taken);
+            }
+        });
+        revive(tx, claimants, claimed);
+        tx.afterCommit(() -> claimed.forEach(work -> LOG.atDebug()
+                .addKeyValue("work_order_id", work.order().id())
+                .addKeyValue("worker_id", work.order().workerId())
+                .addKeyValue("execution_id", work.executionId())
+                .addKeyValue("attempt", work.order().attempt())
+                .log("work order claimed")));
+        return claimants.stream().map(Claimant::outcome).toList();
+    }
+
+    private static Claimant claimant(Item<ClaimRequest> item, Map<UUID, Worker> known, Map<UUID, Integer> room) {
+        var request = item.value();
+        var worker = known.get(request.workerId());
+        if (worker == null || !worker.isRegistered()) {
+            return new Claimant(item, null, 0, AgentFailures.workerNotRegistered(request.workerId()));
+        }
+        int left = room.getOrDefault(worker.id(), 0);
+        if (left == 0) {
+            return new Claimant(
+                    item, worker, 0, AgentFailures.workerAtCapacity(worker.id(), worker.maxConcurrentTasks()));
+        }
+        int most = Math.min(Math.max(1, request.maxOrders()), left);
+        room.put(worker.id(), left - most);
+        return new Claimant(item, worker, most, null);
+    }
+
+    /** Deals out the most urgent orders of some queues. Those that nobody has room for stay where they are. */
+    private List<ClaimedWork> claim(Tx tx, Set<String> queueNames, List<Claimant> group) {
+        int wanted = group.stream().mapToInt(claimant -> claimant.most).sum();
+        claims.promote(tx, queueNames, PROMOTED);
+        var orders = new ArrayDeque<>(claims.lockClaimable(tx, queueNames, Math.min(wanted, MAX_CLAIMED)));
+        var taken = new ArrayList<ClaimedWork>();
+        var hungry = new ArrayDeque<>(group);
+        while (!orders.isEmpty() && !hungry.isEmpty()) {
+            var claimant = hungry.remove();
+            if (!claimant.hasRoomFor(orders.element())) {
+                continue;
+            }
+            var worker = Objects.requireNonNull(claimant.worker);
+            var order = orders.remove();
+            var wish = claimant.item.value().leaseDuration();
             var endsAt = tx.now().plus(order.timeout());
             var work = new ClaimedWork(
                     order.claimed(worker.id(), tx.now()),
                     tokens.next(),
                     ids.next(),
-                    earlier(from(tx.now(), lease), endsAt),
+                    earlier(from(tx.now(), wish == null ? worker.leaseDuration() : wish), endsAt),
                     endsAt);
-            claimed.add(work);
-            tx.change(change(work));
-        }
-        if (worker.status() == WorkerStatus.OFFLINE) {
-            tx.change(Workers.change(worker.id(), worker.version() + 1, WorkerStatus.BUSY));
-        }
-        claims.claim(
-                tx,
-                worker.id(),
-                claimed,
-                claimed.stream().map(work -> ids.next()).toList());
-        tx.afterCommit(() -> {
-            for (var work : claimed) {
-                LOG.atDebug()
-                        .addKeyValue("work_order_id", work.order().id())
-                        .addKeyValue("worker_id", worker.id())
-                        .addKeyValue("execution_id", work.executionId())
-                        .addKeyValue("attempt", work.order().attempt())
-                        .log("work order claimed");
+            claimant.take(work);
+            taken.add(work);
+            tx.change(change(work), claimant.item.principal());
+            if (claimant.claimed.size() < claimant.most) {
+                hungry.add(claimant);
             }
-        });
-        return claimed;
+        }
+        if (!orders.isEmpty()) {
+            tx.afterCommit(() -> queueNames.forEach(name -> signals.wake(name, 1)));
+        }
+        return taken;
+    }
+
+    /** Workers that were thought to be gone are there again. */
+    private void revive(Tx tx, List<Claimant> claimants, List<ClaimedWork> claimed) {
+        var busy = claimed.stream().map(work -> work.order().workerId()).collect(Collectors.toSet());
+        var back = new LinkedHashMap<UUID, Claimant>();
+        for (var claimant : claimants) {
+            var worker = claimant.worker;
+            if (worker != null && worker.status() == WorkerStatus.OFFLINE && busy.contains(worker.id())) {
+                back.putIfAbsent(worker.id(), claimant);
+            }
+        }
+        if (!back.isEmpty()) {
+            workers.revive(tx, back.keySet());
+            back.forEach((id, claimant) -> tx.change(
+                    Workers.change(id, Objects.requireNonNull(claimant.worker).version() + 1, WorkerStatus.BUSY),
+                    claimant.item.principal()));
+        }
+    }
+
+    /** One who claims, and what it gets. */
+    private static final class Claimant {
+        private final Item<ClaimRequest> item;
+        private final @Nullable Worker worker;
+        private final int most;
+        private final @Nullable FailureException refusal;
+        private final List<ClaimedWork> claimed = new ArrayList<>();
+        private long size;
+
+        Claimant(Item<ClaimRequest> item, @Nullable Worker worker, int most, @Nullable FailureException refusal) {
+            this.item = item;
+            this.worker = worker;
+            this.most = most;
+            this.refusal = refusal;
+        }
+
+        /** As much as an answer has room for, at least one. */
+        boolean hasRoomFor(WorkOrder order) {
+            return claimed.isEmpty() || size + size(order) <= MAX_ANSWER;
+        }
+
+        void take(ClaimedWork work) {
+            claimed.add(work);
+            size += size(work.order());
+        }
+
+        Outcome<List<ClaimedWork>> outcome() {
+            return refusal == null ? Outcome.of(claimed) : Outcome.refused(refusal);
+        }
+
+        private static long size(WorkOrder order) {
+            return order.payload() == null ? 0 : order.payload().length();
+        }
     }
 
     /** Moves the ends of leases, each as far as it may go, and tells of orders that were cancelled. */
-    public List<HeartbeatOutcome> heartbeat(Queries queries, Heartbeat heartbeat) {
-        var worker = workers.find(queries, heartbeat.workerId())
-                .filter(Worker::isRegistered)
-                .orElseThrow(() -> AgentFailures.workerNotRegistered(heartbeat.workerId()));
-        presence.touch(worker.id(), queries.now());
-        if (heartbeat.claims().isEmpty()) {
-            return List.of();
+    public List<Outcome<List<HeartbeatOutcome>>> heartbeat(Tx tx, List<Item<Heartbeat>> items) {
+        var known = new HashMap<UUID, Worker>();
+        workers.findAll(tx, items.stream().map(item -> item.value().workerId()).collect(Collectors.toSet()))
+                .forEach(worker -> known.put(worker.id(), worker));
+        var extensions = new ArrayList<ClaimStore.Extension>();
+        for (var item : items) {
+            var worker = known.get(item.value().workerId());
+            if (worker != null && worker.isRegistered()) {
+                presence.touch(worker.id(), tx.now());
+                var wish = item.value().leaseDuration();
+                var until = from(tx.now(), wish == null ? worker.leaseDuration() : wish);
+                for (var claim : item.value().claims()) {
+                    extensions.add(new ClaimStore.Extension(claim, worker.id(), until));
+                }
+            }
         }
-        var lease = heartbeat.leaseDuration() == null ? worker.leaseDuration() : heartbeat.leaseDuration();
         var extended = new HashMap<Key, Instant>();
-        claims.extend(queries, worker.id(), heartbeat.claims(), from(queries.now(), lease))
-                .forEach(l -> extended.put(new Key(l.workOrderId(), l.claimHash()), l.expiresAt()));
-        var stale = ended(queries, heartbeat.claims(), claim -> !extended.containsKey(key(claim)));
+        if (!extensions.isEmpty()) {
+            claims.extend(tx, extensions)
+                    .forEach(l -> extended.put(new Key(l.workOrderId(), l.claimHash()), l.expiresAt()));
+        }
+        var stale = ended(
+                tx,
+                extensions.stream().map(ClaimStore.Extension::claim).toList(),
+                claim -> !extended.containsKey(key(claim)));
+        return items.stream()
+                .map(item -> {
+                    var worker = known.get(item.value().workerId());
+                    return worker == null || !worker.isRegistered()
+                            ? Outcome.<List<HeartbeatOutcome>>refused(AgentFailures.workerNotRegistered(
+                                    item.value().workerId()))
+                            : heartbeat(item.value(), extended, stale);
+                })
+                .toList();
+    }
+
+    private static Outcome<List<HeartbeatOutcome>> heartbeat(
+            Heartbeat heartbeat, Map<Key, Instant> extended, Map<Key, EndedClaim> stale) {
         var outcomes = new ArrayList<HeartbeatOutcome>();
         for (var claim : heartbeat.claims()) {
             var expiresAt = extended.get(key(claim));
@@ -168,48 +314,113 @@ public final class Work {
                     cancelled,
                     AgentFailures.claimStale(claim.workOrderId(), known == null ? null : known.status())));
         }
-        if (outcomes.stream().noneMatch(o -> o.failure() == null || o.cancelRequested())) {
-            throw refused(outcomes.getFirst().failure());
+        if (!outcomes.isEmpty() && outcomes.stream().noneMatch(o -> o.failure() == null || o.cancelRequested())) {
+            return Outcome.refused(refused(outcomes.getFirst().failure()));
         }
+        return Outcome.of(outcomes);
+    }
+
+    /** Ends claims, by results, failures and releases: those that are current, each by the first who ends it. */
+    public List<Outcome<List<WorkOutcome>>> end(Tx tx, List<Item<Ends>> items) {
+        var references = items.stream()
+                .flatMap(item -> item.value().items().stream().map(EndItem::claim))
+                .distinct()
+                .toList();
+        var held = new HashMap<Key, HeldClaim>();
+        claims.lockCurrent(tx, references).forEach(h -> held.put(new Key(h.workOrderId(), h.claimHash()), h));
+        var stale = ended(tx, references, reference -> !held.containsKey(key(reference)));
+        var ends = new LinkedHashMap<Key, HeldClaim.End>();
+        var outcomes = new ArrayList<Outcome<List<WorkOutcome>>>();
+        for (var item : items) {
+            var own = new ArrayList<WorkOutcome>();
+            for (var ending : item.value().items()) {
+                var key = key(ending.claim());
+                var current = held.get(key);
+                var earlier = ends.get(key);
+                if (earlier != null) {
+                    own.add(outcome(ending, earlier));
+                } else if (current != null) {
+                    var end = decide(ending, current, tx.now());
+                    ends.put(key, end);
+                    tx.change(change(end), item.principal());
+                    own.add(new WorkOutcome(
+                            ending.claim().workOrderId(),
+                            end.status(),
+                            nextRun(end.status(), end.runAt()),
+                            false,
+                            null));
+                } else {
+                    own.add(outcome(ending, stale.get(key)));
+                }
+            }
+            outcomes.add(
+                    own.stream().allMatch(outcome -> outcome.failure() != null)
+                            ? Outcome.refused(refused(own.getFirst().failure()))
+                            : Outcome.of(own));
+        }
+        var all = List.copyOf(ends.values());
+        write(tx, all);
+        tx.afterCommit(() -> all.forEach(end -> presence.touch(end.claim().workerId(), tx.now())));
         return outcomes;
     }
 
-    public List<WorkOutcome> complete(Tx tx, List<Completion> completions) {
-        return end(
-                tx,
-                completions,
-                Completion::claim,
-                (held, completion) -> held.complete(completion.result(), completion.report()),
-                known -> known.execution() == ExecutionStatus.COMPLETED);
-    }
-
-    public List<WorkOutcome> fail(Tx tx, List<FailedAttempt> failures) {
-        return end(
-                tx,
-                failures,
-                FailedAttempt::claim,
-                (held, failure) -> held.fail(
+    private HeldClaim.End decide(EndItem item, HeldClaim held, Instant now) {
+        return switch (item) {
+            case Completion completion -> held.complete(completion.result(), completion.report());
+            case FailedAttempt failure ->
+                held.fail(
                         failure.errorMessage(),
                         failure.retryable(),
                         failure.retryDelay(),
                         failure.report(),
-                        tx.now(),
-                        random.getAsDouble()),
-                known -> known.execution() == ExecutionStatus.FAILED);
+                        now,
+                        random.getAsDouble());
+            case Release _ -> held.release();
+        };
     }
 
-    public List<WorkOutcome> release(Tx tx, List<ClaimReference> references) {
-        return end(tx, references, Function.identity(), (held, _) -> held.release(), EndedClaim::givenBack);
+    /** What to say to one who ends a claim again that was ended in the same transaction. */
+    private static WorkOutcome outcome(EndItem item, HeldClaim.End earlier) {
+        boolean same = switch (item) {
+            case Completion _ -> earlier.execution() == ExecutionStatus.COMPLETED;
+            case FailedAttempt _ -> earlier.execution() == ExecutionStatus.FAILED;
+            case Release _ -> earlier.givenBack();
+        };
+        return outcome(item, same, earlier.status(), earlier.runAt());
+    }
+
+    /** What to say to one who ends a claim that is not current. */
+    private static WorkOutcome outcome(EndItem item, @Nullable EndedClaim known) {
+        if (known == null) {
+            var id = item.claim().workOrderId();
+            return new WorkOutcome(id, null, null, false, AgentFailures.claimStale(id, null));
+        }
+        boolean same = switch (item) {
+            case Completion _ -> known.execution() == ExecutionStatus.COMPLETED;
+            case FailedAttempt _ -> known.execution() == ExecutionStatus.FAILED;
+            case Release _ -> known.givenBack();
+        };
+        return outcome(item, same, known.status(), known.runAt());
+    }
+
+    private static WorkOutcome outcome(EndItem item, boolean same, WorkOrderStatus status, Instant runAt) {
+        var id = item.claim().workOrderId();
+        return new WorkOutcome(
+                id, status, nextRun(status, runAt), same, same ? null : AgentFailures.claimStale(id, status));
     }
 
     /** Gives back everything that a worker holds. */
     void releaseAll(Tx tx, UUID workerId) {
-        end(tx, claims.lockHeldBy(tx, workerId).stream().map(HeldClaim::release).toList());
+        endAll(
+                tx,
+                claims.lockHeldBy(tx, workerId).stream().map(HeldClaim::release).toList());
     }
 
     /** Ends the claim of an order that is cancelled. The order's row is locked. */
     void cancel(Tx tx, UUID workOrderId) {
-        end(tx, claims.lockHeld(tx, workOrderId).stream().map(HeldClaim::cancel).toList());
+        endAll(
+                tx,
+                claims.lockHeld(tx, workOrderId).stream().map(HeldClaim::cancel).toList());
     }
 
     /**
@@ -222,8 +433,13 @@ public final class Work {
         var ends = claims.lockRunOut(tx, most).stream()
                 .map(held -> held.timeOut(tx.now(), random.getAsDouble()))
                 .toList();
-        end(tx, ends);
+        endAll(tx, ends);
         return ends.size();
+    }
+
+    /** Gives orders of all queues their places in line whose time has come. */
+    public int promote(Tx tx, int most) {
+        return claims.promoteAll(tx, most);
     }
 
     /** Gives up orders that nobody claimed in time. */
@@ -240,77 +456,16 @@ public final class Work {
         return expired.size();
     }
 
-    /** As many orders as an answer has room for, at least one; the others stay where they are. */
-    private static List<WorkOrder> atMostInOneAnswer(List<WorkOrder> orders) {
-        long size = 0;
-        for (int i = 0; i < orders.size(); i++) {
-            var payload = orders.get(i).payload();
-            size += payload == null ? 0 : payload.length();
-            if (size > MAX_ANSWER && i > 0) {
-                return orders.subList(0, i);
-            }
-        }
-        return orders;
+    private void endAll(Tx tx, List<HeldClaim.End> ends) {
+        ends.forEach(end -> tx.change(change(end)));
+        write(tx, ends);
     }
 
-    private interface Decision<T> {
-        HeldClaim.End end(HeldClaim held, T item);
-    }
-
-    private <T> List<WorkOutcome> end(
-            Tx tx,
-            List<T> items,
-            Function<T, ClaimReference> claim,
-            Decision<T> decide,
-            Predicate<EndedClaim> acceptedBefore) {
-        var references = items.stream().map(claim).toList();
-        var held = new HashMap<Key, HeldClaim>();
-        claims.lockCurrent(tx, references).forEach(h -> held.put(new Key(h.workOrderId(), h.claimHash()), h));
-        var ends = new ArrayList<HeldClaim.End>();
-        var outcomes = new ArrayList<WorkOutcome>();
-        var accepted = new HashMap<Key, WorkOutcome>();
-        Map<Key, EndedClaim> stale = ended(tx, references, reference -> !held.containsKey(key(reference)));
-        for (var item : items) {
-            var id = claim.apply(item).workOrderId();
-            var key = key(claim.apply(item));
-            var current = held.get(key);
-            var twin = accepted.get(key);
-            var known = stale.get(key);
-            if (twin != null) {
-                outcomes.add(new WorkOutcome(id, twin.status(), twin.runAt(), true, null));
-            } else if (current != null) {
-                var end = decide.end(current, item);
-                ends.add(end);
-                var outcome = new WorkOutcome(id, end.status(), nextRun(end.status(), end.runAt()), false, null);
-                accepted.put(key, outcome);
-                outcomes.add(outcome);
-            } else if (known == null) {
-                outcomes.add(new WorkOutcome(id, null, null, false, AgentFailures.claimStale(id, null)));
-            } else if (acceptedBefore.test(known)) {
-                outcomes.add(new WorkOutcome(id, known.status(), nextRun(known.status(), known.runAt()), true, null));
-            } else {
-                outcomes.add(new WorkOutcome(
-                        id,
-                        known.status(),
-                        nextRun(known.status(), known.runAt()),
-                        false,
-                        AgentFailures.claimStale(id, known.status())));
-            }
-        }
-        if (outcomes.stream().allMatch(outcome -> outcome.failure() != null)) {
-            throw refused(outcomes.getFirst().failure());
-        }
-        end(tx, ends);
-        tx.afterCommit(() -> ends.forEach(end -> presence.touch(end.claim().workerId(), tx.now())));
-        return outcomes;
-    }
-
-    private void end(Tx tx, List<HeldClaim.End> ends) {
+    private void write(Tx tx, List<HeldClaim.End> ends) {
         if (ends.isEmpty()) {
             return;
         }
         claims.end(tx, ends);
-        ends.forEach(end -> tx.change(change(end)));
         tx.afterCommit(() -> {
             for (var end : ends) {
                 // What goes well is in the change log; an operator looks for what does not.
@@ -344,7 +499,7 @@ public final class Work {
         return status == WorkOrderStatus.PENDING ? runAt : null;
     }
 
-    private static RuntimeException refused(@Nullable Failure failure) {
+    private static FailureException refused(@Nullable Failure failure) {
         if (failure == null) {
             throw new IllegalStateException("refused without a reason");
         }

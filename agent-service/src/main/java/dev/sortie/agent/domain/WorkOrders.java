@@ -4,20 +4,23 @@ import dev.sortie.agent.store.WorkOrderStore;
 import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.id.Ids;
 import dev.sortie.runtime.identity.Principal;
+import dev.sortie.runtime.sql.Combiner.Item;
+import dev.sortie.runtime.sql.Combiner.Outcome;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Tx;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -69,6 +72,41 @@ public final class WorkOrders {
         public Duration timeout() {
             return draft.timeout() == null ? queue.defaultTimeout() : draft.timeout();
         }
+
+        /** The order, as it is in the database once it is placed. */
+        WorkOrder placed(Instant now) {
+            var policy = retryPolicy();
+            return new WorkOrder(
+                    id,
+                    draft.queueName(),
+                    WorkOrderStatus.PENDING,
+                    draft.subject(),
+                    draft.priority(),
+                    null,
+                    null,
+                    "",
+                    0,
+                    new RetryPolicy(
+                            policy.maxRetries(),
+                            inMillis(policy.initialBackoff()),
+                            inMillis(policy.maxBackoff()),
+                            policy.multiplier()),
+                    inMillis(timeout()),
+                    draft.dedupeKey(),
+                    runAt,
+                    draft.expiresAt() == null ? null : draft.expiresAt().truncatedTo(ChronoUnit.MICROS),
+                    now,
+                    null,
+                    null,
+                    null,
+                    false,
+                    now,
+                    1);
+        }
+
+        private static Duration inMillis(Duration duration) {
+            return Duration.ofMillis(duration.toMillis());
+        }
     }
 
     /** The order that has a dedupe key. */
@@ -95,60 +133,167 @@ public final class WorkOrders {
         }
     }
 
-    /** Places orders, all or none, in the order in which they are given. */
-    public List<WorkOrder> enqueue(Tx tx, Request request) {
-        if (request.refusal != null) {
-            throw request.refusal;
+    /** Places the orders of several calls: of each call all or none, in the order in which they are given. */
+    public List<Outcome<List<WorkOrder>>> enqueue(Tx tx, List<Item<Request>> items) {
+        var namers = new HashMap<String, Principal>();
+        var keyed = new ArrayList<WorkOrder.Draft>();
+        for (var item : items) {
+            if (item.value().refusal == null) {
+                for (var draft : item.value().drafts) {
+                    namers.putIfAbsent(draft.queueName(), item.principal());
+                    if (!draft.dedupeKey().isEmpty()) {
+                        keyed.add(draft);
+                    }
+                }
+            }
         }
-        var drafts = request.drafts;
-        var known = queues.ensure(
-                tx, drafts.stream().map(WorkOrder.Draft::queueName).collect(Collectors.toSet()));
-        var newIds = idsInOrder(drafts.size());
-        var placements = new ArrayList<Placement>();
-        for (var draft : drafts) {
+        var known = queues.ensure(tx, namers);
+        var twins = twins(tx, keyed);
+        var newIds = idsInOrder(items.stream()
+                        .mapToInt(item -> item.value().drafts.size())
+                        .sum())
+                .iterator();
+        var calls = new ArrayList<Placing>();
+        for (var item : items) {
+            calls.add(place(tx, item, known, twins, newIds));
+        }
+        insert(tx, calls);
+        var found = new HashMap<UUID, WorkOrder>();
+        var there = calls.stream().flatMap(call -> call.there.values().stream()).toList();
+        if (!there.isEmpty()) {
+            orders.findAll(tx, there).forEach(order -> found.put(order.id(), order));
+        }
+        return calls.stream().map(call -> call.outcome(found)).toList();
+    }
+
+    /** Decides what becomes of a call's orders, before anything is written. */
+    private static Placing place(
+            Tx tx, Item<Request> item, Map<String, Queue> known, Map<Key, Twin> twins, Iterator<UUID> newIds) {
+        var call = new Placing(item.principal(), item.value().refusal);
+        for (var draft : item.value().drafts) {
+            var id = newIds.next();
             var queue = known.get(draft.queueName());
+            if (call.refusal != null) {
+                continue;
+            }
             if (queue == null) {
                 throw new IllegalStateException("queue " + draft.queueName() + " is gone");
             }
-            var runAt = draft.runAt() == null ? tx.now() : draft.runAt();
-            placements.add(new Placement(newIds.get(placements.size()), draft, queue, runAt));
+            var runAt = draft.runAt() == null ? tx.now() : draft.runAt().truncatedTo(ChronoUnit.MICROS);
+            call.placements.add(new Placement(id, draft, queue, runAt));
+            call.meets(id, draft, twins.get(new Key(draft.queueName(), draft.dedupeKey())));
+        }
+        return call;
+    }
+
+    private void insert(Tx tx, List<Placing> calls) {
+        var placements = calls.stream()
+                .filter(call -> call.refusal == null)
+                .flatMap(call -> call.placements.stream().filter(placement -> !call.there.containsKey(placement.id())))
+                .toList();
+        if (placements.isEmpty()) {
+            return;
         }
         var placed = orders.insert(tx, placements);
-        var twins = twins(tx, placements, placed);
-        var answered = new ArrayList<UUID>();
-        for (var placement : placements) {
-            if (placed.contains(placement.id())) {
-                answered.add(placement.id());
-                tx.change(Work.change(
-                        placement.id(),
-                        1,
-                        WorkOrderStatus.PENDING,
-                        placement.draft().queueName(),
-                        placement.draft().subject()));
-                continue;
-            }
-            var twin = twins.get(
-                    new Key(placement.draft().queueName(), placement.draft().dedupeKey()));
-            if (twin == null) {
-                throw new IllegalStateException("order " + placement.id() + " was neither placed nor there");
-            }
-            if (!Arrays.equals(twin.contentHash(), placement.draft().contentHash())) {
-                throw AgentFailures.dedupeKeyTaken(twin.dedupeKey(), twin.id());
-            }
-            answered.add(twin.id());
+        if (placed.size() < placements.size()) {
+            meetOthers(tx, calls, placed);
+        }
+        for (var call : calls) {
+            call.announced(tx, placed);
         }
         tx.afterCommit(() -> announce(placements, placed));
-        var byId = new HashMap<UUID, WorkOrder>();
-        orders.findAll(tx, answered).forEach(order -> byId.put(order.id(), order));
-        var answer = new ArrayList<WorkOrder>();
-        for (var id : answered) {
-            var order = byId.get(id);
-            if (order == null) {
-                throw new IllegalStateException("order " + id + " is gone");
+    }
+
+    /**
+     * Other transactions placed some of the dedupe keys meanwhile. Where that is another order, the call fails, of which
+     * something is written already: hence the whole transaction.
+     */
+    private void meetOthers(Tx tx, List<Placing> calls, Set<UUID> placed) {
+        var missing = new ArrayList<WorkOrder.Draft>();
+        calls.forEach(call -> call.missing(placed).forEach(placement -> missing.add(placement.draft())));
+        var twins = twins(tx, missing);
+        for (var call : calls) {
+            for (var placement : call.missing(placed)) {
+                var draft = placement.draft();
+                var twin = twins.get(new Key(draft.queueName(), draft.dedupeKey()));
+                if (twin == null) {
+                    throw new IllegalStateException("order " + placement.id() + " was neither placed nor there");
+                }
+                call.meets(placement.id(), draft, twin);
             }
-            answer.add(order);
+            if (call.refusal != null) {
+                throw calls.size() == 1 ? call.refusal : new IllegalStateException("a dedupe key was taken meanwhile");
+            }
         }
-        return answer;
+    }
+
+    /** A call's orders on their way into the table. */
+    private static final class Placing {
+        private final Principal principal;
+        private @Nullable FailureException refusal;
+        private final List<Placement> placements = new ArrayList<>();
+        private final Map<UUID, UUID> there = new HashMap<>();
+        private final Map<UUID, WorkOrder> made = new HashMap<>();
+
+        Placing(Principal principal, @Nullable FailureException refusal) {
+            this.principal = principal;
+            this.refusal = refusal;
+        }
+
+        /** The queue may have an order with the dedupe key. */
+        void meets(UUID id, WorkOrder.Draft draft, @Nullable Twin twin) {
+            if (twin == null || draft.dedupeKey().isEmpty()) {
+                return;
+            }
+            if (Arrays.equals(twin.contentHash(), draft.contentHash())) {
+                there.put(id, twin.id());
+            } else if (refusal == null) {
+                refusal = AgentFailures.dedupeKeyTaken(twin.dedupeKey(), twin.id());
+            }
+        }
+
+        List<Placement> missing(Set<UUID> placed) {
+            return refusal != null
+                    ? List.of()
+                    : placements.stream()
+                            .filter(placement -> !there.containsKey(placement.id()) && !placed.contains(placement.id()))
+                            .toList();
+        }
+
+        void announced(Tx tx, Set<UUID> placed) {
+            if (refusal != null) {
+                return;
+            }
+            for (var placement : placements) {
+                if (placed.contains(placement.id())) {
+                    made.put(placement.id(), placement.placed(tx.now()));
+                    tx.change(
+                            Work.change(
+                                    placement.id(),
+                                    1,
+                                    WorkOrderStatus.PENDING,
+                                    placement.draft().queueName(),
+                                    placement.draft().subject()),
+                            principal);
+                }
+            }
+        }
+
+        Outcome<List<WorkOrder>> outcome(Map<UUID, WorkOrder> found) {
+            if (refusal != null) {
+                return Outcome.refused(refusal);
+            }
+            var answer = new ArrayList<WorkOrder>();
+            for (var placement : placements) {
+                var order = made.getOrDefault(
+                        placement.id(), found.get(there.getOrDefault(placement.id(), placement.id())));
+                if (order == null) {
+                    throw new IllegalStateException("order " + placement.id() + " is gone");
+                }
+                answer.add(order);
+            }
+            return Outcome.of(answer);
+        }
     }
 
     public WorkOrder get(Queries queries, UUID id) {
@@ -208,14 +353,10 @@ public final class WorkOrders {
         }
     }
 
-    private Map<Key, Twin> twins(Tx tx, List<Placement> placements, Set<UUID> placed) {
-        var taken = placements.stream()
-                .filter(placement -> !placed.contains(placement.id()))
-                .map(Placement::draft)
-                .toList();
+    private Map<Key, Twin> twins(Tx tx, List<WorkOrder.Draft> drafts) {
         var twins = new HashMap<Key, Twin>();
-        if (!taken.isEmpty()) {
-            orders.findTwins(tx, taken).forEach(twin -> twins.put(new Key(twin.queueName(), twin.dedupeKey()), twin));
+        if (!drafts.isEmpty()) {
+            orders.findTwins(tx, drafts).forEach(twin -> twins.put(new Key(twin.queueName(), twin.dedupeKey()), twin));
         }
         return twins;
     }

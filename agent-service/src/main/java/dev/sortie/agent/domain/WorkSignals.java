@@ -53,6 +53,15 @@ public final class WorkSignals {
             return true;
         }
 
+        /** True when others wait for each of its queues, whom nobody has told of work: they looked, and saw none. */
+        public boolean isBehindOthers() {
+            synchronized (waiting) {
+                return queueNames.stream()
+                        .allMatch(queueName -> waiting.getOrDefault(queueName, Set.of()).stream()
+                                .anyMatch(other -> other != this && other.signal.availablePermits() == 0));
+            }
+        }
+
         /** Ends the wait of this call, whether there is work or not. */
         public void wake() {
             signal.release();

@@ -53,7 +53,9 @@ public final class Workers {
             return found;
         }
         work.releaseAll(tx, id); // orders before workers, as everybody locks them
-        var worker = workers.lock(tx, id).orElseThrow(() -> AgentFailures.notFound("worker", id));
+        var worker = workers.lockAll(tx, List.of(id)).stream()
+                .findFirst()
+                .orElseThrow(() -> AgentFailures.notFound("worker", id));
         if (!worker.isRegistered()) {
             return worker;
         }

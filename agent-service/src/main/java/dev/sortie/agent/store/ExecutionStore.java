@@ -11,44 +11,62 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
-/** The table of executions, as it is read; claims write it. */
+/** Executions, as they are read; claims write them. */
 public final class ExecutionStore {
+    // An attempt that runs stands with its order; it becomes a row when it ends.
+    private static final String RUNNING = """
+            SELECT s.execution_id, s.work_order_id, o.tool_step_id, o.task_id, s.worker_id, 'RUNNING' AS status,
+                s.retry_count + 1 AS attempt, NULL::integer AS exit_code, '' AS stdout, '' AS stderr,
+                NULL::text AS metrics, '' AS error_message, s.claimed_at AS started_at,
+                NULL::timestamptz AS completed_at, s.claimed_at AS updated_at
+            FROM work_order_states s
+            JOIN work_orders o ON o.work_order_id = s.work_order_id
+            WHERE s.status = 'CLAIMED'
+            """;
     private static final String FIND = """
             SELECT x.execution_id, x.work_order_id, o.tool_step_id, o.task_id, x.worker_id, x.status, x.attempt,
                 x.exit_code, x.stdout, x.stderr, x.metrics::text AS metrics, x.error_message, x.started_at, x.completed_at,
                 x.updated_at
             FROM executions x
             JOIN work_orders o ON o.work_order_id = x.work_order_id
-            WHERE x.execution_id = $1::uuid
-            """;
-    private static final String SUMMARY = """
+            WHERE x.execution_id = $1::uuid AND x.status <> 'RUNNING'
+            UNION ALL
+            """ + RUNNING + " AND s.execution_id = $1::uuid";
+    private static final String ENDED = """
             SELECT x.execution_id, x.work_order_id, o.tool_step_id, o.task_id, x.worker_id, x.status, x.attempt,
                 x.exit_code, '' AS stdout, '' AS stderr, x.metrics::text AS metrics, x.error_message, x.started_at,
                 x.completed_at, x.updated_at
             FROM executions x
             JOIN work_orders o ON o.work_order_id = x.work_order_id
             """;
-    private static final String LIST = SUMMARY + """
-            WHERE x.execution_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+    private static final String ENDED_PAGE = """
+              AND x.status <> 'RUNNING'
+              AND x.execution_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
             ORDER BY x.execution_id DESC LIMIT $2::integer
             """;
-    private static final String LIST_BY_ORDER = SUMMARY + """
+    private static final String RUNNING_PAGE = """
+              AND s.execution_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+            ORDER BY s.execution_id DESC LIMIT $2::integer
+            """;
+    private static final String NEWEST_OF_BOTH = ") ORDER BY execution_id DESC LIMIT $2::integer";
+    private static final String LIST =
+            "(" + ENDED + " WHERE true " + ENDED_PAGE + ") UNION ALL (" + RUNNING + RUNNING_PAGE + NEWEST_OF_BOTH;
+    private static final String LIST_BY_ORDER =
+            "(" + ENDED + """
             WHERE x.work_order_id = $3::uuid
-              AND x.execution_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
               AND ($4::uuid IS NULL OR x.worker_id = $4::uuid) AND ($5::text IS NULL OR x.status = $5::text)
-            ORDER BY x.execution_id DESC LIMIT $2::integer
-            """;
-    private static final String LIST_BY_WORKER = SUMMARY + """
-            WHERE x.worker_id = $3::uuid
-              AND x.execution_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-              AND ($4::text IS NULL OR x.status = $4::text)
-            ORDER BY x.execution_id DESC LIMIT $2::integer
-            """;
-    private static final String LIST_BY_STATUS = SUMMARY + """
-            WHERE x.status = $3::text
-              AND x.execution_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-            ORDER BY x.execution_id DESC LIMIT $2::integer
-            """;
+            """ + ENDED_PAGE + ") UNION ALL (" + RUNNING + """
+              AND s.work_order_id = $3::uuid
+              AND ($4::uuid IS NULL OR s.worker_id = $4::uuid) AND ($5::text IS NULL OR $5::text = 'RUNNING')
+            """ + RUNNING_PAGE + NEWEST_OF_BOTH;
+    private static final String LIST_BY_WORKER =
+            "(" + ENDED + """
+            WHERE x.worker_id = $3::uuid AND ($4::text IS NULL OR x.status = $4::text)
+            """ + ENDED_PAGE + ") UNION ALL (" + RUNNING + """
+              AND s.worker_id = $3::uuid AND ($4::text IS NULL OR $4::text = 'RUNNING')
+            """ + RUNNING_PAGE + NEWEST_OF_BOTH;
+    private static final String LIST_BY_STATUS = ENDED + " WHERE x.status = $3::text " + ENDED_PAGE;
+    private static final String LIST_RUNNING = RUNNING + RUNNING_PAGE;
 
     /** An execution with its output. */
     public Optional<Execution> find(Queries queries, UUID id) {
@@ -74,6 +92,9 @@ public final class ExecutionStore {
                     request.limit(),
                     request.workerId(),
                     request.status());
+        }
+        if (request.status() == ExecutionStatus.RUNNING) {
+            return queries.list(LIST_RUNNING, ExecutionStore::map, request.before(), request.limit());
         }
         if (request.status() != null) {
             return queries.list(

@@ -34,9 +34,8 @@ public final class LogStore {
     private static final String APPEND = """
             WITH claim AS MATERIALIZED (
                 SELECT s.execution_id
-                FROM executions x
-                JOIN work_order_states s ON s.work_order_id = x.work_order_id
-                WHERE x.execution_id = $1::uuid AND s.execution_id = $1::uuid
+                FROM work_order_states s
+                WHERE s.execution_id = $1::uuid AND s.status = 'CLAIMED'
                   AND s.claim_hash = $2::bytea AND s.lease_expires_at > $3::timestamptz
                 FOR SHARE OF s
             ), stored AS (
@@ -56,10 +55,18 @@ public final class LogStore {
             FROM executions x
             JOIN work_order_states s ON s.work_order_id = x.work_order_id
             WHERE x.execution_id = $1::uuid
+            UNION
+            SELECT s.work_order_id, s.status
+            FROM work_order_states s
+            WHERE s.execution_id = $1::uuid AND s.status = 'CLAIMED'
             """;
     private static final String LAST_SEQUENCE =
             "SELECT coalesce(max(sequence), 0) AS last FROM execution_logs WHERE execution_id = $1::uuid";
-    private static final String STATUS = "SELECT status FROM executions WHERE execution_id = $1::uuid";
+    private static final String STATUS = """
+            SELECT x.status FROM executions x WHERE x.execution_id = $1::uuid AND x.status <> 'RUNNING'
+            UNION ALL
+            SELECT 'RUNNING' FROM work_order_states s WHERE s.execution_id = $1::uuid AND s.status = 'CLAIMED'
+            """;
     // Ends with the line that fills the room there is. What a line weighs is known without reading it.
     private static final String LIST = """
             SELECT l.sequence, l.level, l.message, l.metadata::text AS metadata, l.logged_at, l.found
@@ -78,10 +85,11 @@ public final class LogStore {
             ORDER BY l.sequence
             """;
     private static final String REACH = """
-            SELECT x.execution_id, x.status <> 'RUNNING' AS ended,
-                coalesce((SELECT max(l.sequence) FROM execution_logs l WHERE l.execution_id = x.execution_id), 0) AS last
-            FROM executions x
-            WHERE x.execution_id = ANY ($1::uuid[])
+            SELECT e.execution_id,
+                EXISTS (SELECT FROM executions x WHERE x.execution_id = e.execution_id AND x.status <> 'RUNNING')
+                    AS ended,
+                coalesce((SELECT max(l.sequence) FROM execution_logs l WHERE l.execution_id = e.execution_id), 0) AS last
+            FROM unnest($1::uuid[]) AS e (execution_id)
             """;
     private static final String KEEP_PARTITIONS =
             "SELECT keep_log_partitions($1::text::date, $2::text::date, $3::text::date) AS dropped";

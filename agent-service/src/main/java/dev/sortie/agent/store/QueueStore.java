@@ -17,16 +17,17 @@ import java.util.UUID;
 public final class QueueStore {
     private static final String COLUMNS = """
             queue_name, queue_id, description, paused, default_timeout_ms, max_retries, initial_backoff_ms,
-            max_backoff_ms, backoff_multiplier, created_at, updated_at, version
+            max_backoff_ms, backoff_multiplier, priority_aging_ms, created_at, updated_at, version
             """;
     // Answers the queues that were made; those that were there stay as they are.
     private static final String INSERT = """
             INSERT INTO queues (queue_name, queue_id, description, default_timeout_ms, max_retries,
-                initial_backoff_ms, max_backoff_ms, backoff_multiplier, created_at, updated_at)
+                initial_backoff_ms, max_backoff_ms, backoff_multiplier, priority_aging_ms, created_at, updated_at)
             SELECT q.name, q.id, q.description, q.timeout_ms, q.retries, q.initial_ms, q.max_ms, q.multiplier,
-                $9::timestamptz, $9::timestamptz
+                q.aging_ms, $9::timestamptz, $9::timestamptz
             FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::integer[], $6::bigint[], $7::bigint[],
-                $8::double precision[]) AS q (name, id, description, timeout_ms, retries, initial_ms, max_ms, multiplier)
+                $8::double precision[], $10::bigint[])
+                AS q (name, id, description, timeout_ms, retries, initial_ms, max_ms, multiplier, aging_ms)
             ON CONFLICT (queue_name) DO NOTHING
             RETURNING
             """ + COLUMNS;
@@ -39,7 +40,8 @@ public final class QueueStore {
             UPDATE queues
             SET description = $2::text, default_timeout_ms = $3::bigint, max_retries = $4::integer,
                 initial_backoff_ms = $5::bigint, max_backoff_ms = $6::bigint,
-                backoff_multiplier = $7::double precision, updated_at = $8::timestamptz, version = version + 1
+                backoff_multiplier = $7::double precision, updated_at = $8::timestamptz, version = version + 1,
+                priority_aging_ms = $9::bigint
             WHERE queue_name = $1::text
             RETURNING
             """ + COLUMNS;
@@ -63,7 +65,8 @@ public final class QueueStore {
                 policies.stream().map(p -> p.initialBackoff().toMillis()).toList(),
                 policies.stream().map(p -> p.maxBackoff().toMillis()).toList(),
                 policies.stream().map(RetryPolicy::multiplier).toList(),
-                tx.now());
+                tx.now(),
+                drafts.stream().map(d -> d.priorityAging().toMillis()).toList());
     }
 
     public Optional<Queue> find(Queries queries, String name) {
@@ -94,7 +97,8 @@ public final class QueueStore {
                         policy.initialBackoff().toMillis(),
                         policy.maxBackoff().toMillis(),
                         policy.multiplier(),
-                        tx.now())
+                        tx.now(),
+                        draft.priorityAging().toMillis())
                 .orElseThrow();
     }
 
@@ -111,6 +115,7 @@ public final class QueueStore {
                 row.getBoolean("paused"),
                 Duration.ofMillis(row.getLong("default_timeout_ms")),
                 retryPolicy(row),
+                Duration.ofMillis(row.getLong("priority_aging_ms")),
                 Rows.instant(row, "created_at"),
                 Rows.instant(row, "updated_at"),
                 row.getLong("version"));

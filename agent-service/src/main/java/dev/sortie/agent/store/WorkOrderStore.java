@@ -57,9 +57,31 @@ public final class WorkOrderStore {
     private static final String LIST = PAGE + """
             ORDER BY o.work_order_id DESC LIMIT $2::integer
             """;
-    private static final String LIST_BY_STATUS = PAGE + """
-              AND s.status = $3::text AND ($4::text IS NULL OR s.queue_name = $4::text)
-            ORDER BY s.work_order_id DESC LIMIT $2::integer
+    // Queue by queue, each in the order of its index, no further than a page: there are few queues, and this way one
+    // index serves a queue's orders of a status and everybody's.
+    private static final String LIST_BY_STATUS = """
+            SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.task_id, o.priority,
+                NULL::text AS payload, NULL::text AS result, coalesce(r.error_message, '') AS error_message, s.retry_count, o.max_retries,
+                o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms, o.dedupe_key, s.run_at,
+                o.expires_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id, s.cancel_requested,
+                s.updated_at, s.version
+            FROM (
+                SELECT n.work_order_id
+                FROM queues q
+                CROSS JOIN LATERAL (
+                    SELECT f.work_order_id
+                    FROM work_order_states f
+                    WHERE f.queue_name = q.queue_name AND f.status = $3::text
+                      AND f.work_order_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+                    ORDER BY f.work_order_id DESC LIMIT $2::integer
+                ) n
+                WHERE $4::text IS NULL OR q.queue_name = $4::text
+                ORDER BY n.work_order_id DESC LIMIT $2::integer
+            ) p
+            JOIN work_orders o ON o.work_order_id = p.work_order_id
+            JOIN work_order_states s ON s.work_order_id = p.work_order_id
+            LEFT JOIN work_order_results r ON r.work_order_id = p.work_order_id
+            ORDER BY o.work_order_id DESC
             """;
     private static final String LIST_BY_QUEUE = PAGE + """
               AND o.queue_name = $3::text
@@ -83,10 +105,10 @@ public final class WorkOrderStore {
                     max_retries, initial_backoff_ms, max_backoff_ms, backoff_multiplier, timeout_ms, dedupe_key,
                     content_hash, expires_at, enqueued_at)
                 SELECT o.id, o.queue_name, o.tool_step_id, o.task_id, o.priority, o.payload::jsonb, o.retries,
-                    o.initial_ms, o.max_ms, o.multiplier, o.timeout_ms, o.dedupe_key, decode(o.content_hash, 'hex'),
+                    o.initial_ms, o.max_ms, o.multiplier, o.timeout_ms, o.dedupe_key, o.content_hash,
                     o.expires_at, $14::timestamptz
                 FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::text[], $6::integer[],
-                    $7::bigint[], $8::bigint[], $9::double precision[], $10::bigint[], $11::text[], $12::text[],
+                    $7::bigint[], $8::bigint[], $9::double precision[], $10::bigint[], $11::text[], $12::bytea[],
                     $13::timestamptz[], $16::uuid[])
                     WITH ORDINALITY AS o (id, queue_name, tool_step_id, priority, payload, retries, initial_ms,
                         max_ms, multiplier, timeout_ms, dedupe_key, content_hash, expires_at, task_id, position)
@@ -94,10 +116,14 @@ public final class WorkOrderStore {
                 ON CONFLICT (queue_name, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
                 RETURNING work_order_id, queue_name, priority, expires_at
             )
-            INSERT INTO work_order_states (work_order_id, queue_name, priority, status, run_at, expires_at, updated_at)
-            SELECT p.work_order_id, p.queue_name, p.priority, 'PENDING', o.run_at, p.expires_at, $14::timestamptz
+            INSERT INTO work_order_states (work_order_id, queue_name, priority, status, run_at, expires_at, updated_at,
+                claim_rank)
+            SELECT p.work_order_id, p.queue_name, p.priority, 'PENDING', o.run_at, p.expires_at, $14::timestamptz,
+                CASE WHEN o.run_at <= $14::timestamptz
+                    THEN $14::timestamptz + (p.priority - 1) * o.aging_ms * interval '1 millisecond' END
             FROM placed p
-            JOIN unnest($1::uuid[], $15::timestamptz[]) AS o (id, run_at) ON o.id = p.work_order_id
+            JOIN unnest($1::uuid[], $15::timestamptz[], $17::bigint[]) AS o (id, run_at, aging_ms)
+              ON o.id = p.work_order_id
             RETURNING work_order_id
             """;
     private static final String FIND_TWINS = """
@@ -149,11 +175,12 @@ public final class WorkOrderStore {
                         String.class,
                         placements,
                         p -> p.draft().dedupeKey().isEmpty() ? null : p.draft().dedupeKey()),
-                column(String.class, placements, p -> Hex.of(p.draft().contentHash())),
+                column(byte[].class, placements, p -> p.draft().contentHash()),
                 column(Instant.class, placements, p -> p.draft().expiresAt()),
                 tx.now(),
                 column(Instant.class, placements, Placement::runAt),
-                column(UUID.class, placements, p -> idOf(Subject.Kind.TASK, p.draft()))));
+                column(UUID.class, placements, p -> idOf(Subject.Kind.TASK, p.draft())),
+                column(Long.class, placements, p -> p.queue().priorityAging().toMillis())));
     }
 
     /** The orders that have the dedupe keys of these. */

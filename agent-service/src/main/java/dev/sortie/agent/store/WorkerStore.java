@@ -11,6 +11,7 @@ import io.vertx.sqlclient.Row;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,36 +20,56 @@ import java.util.UUID;
 
 /** The table of workers. */
 public final class WorkerStore {
+    // What a worker holds is counted by a small index; nothing of the worker's changes with its claims.
     private static final String COLUMNS = """
-            worker_id, name, worker_type, status, software_version, max_concurrent_tasks, lease_duration_ms,
-            context_window_size, config::text AS config, held_claims, last_heartbeat_at, deregistered_at, created_at,
-            updated_at, version
+            w.worker_id, w.name, w.worker_type, w.software_version, w.max_concurrent_tasks, w.lease_duration_ms,
+            w.context_window_size, w.config::text AS config, w.last_heartbeat_at, w.offline_at, w.deregistered_at,
+            w.created_at, w.updated_at, w.version,
+            (SELECT count(*)::integer FROM work_order_states s
+                WHERE s.worker_id = w.worker_id AND s.status = 'CLAIMED') AS held_claims
             """;
     private static final String INSERT = """
-            INSERT INTO workers (worker_id, name, worker_type, software_version, max_concurrent_tasks,
+            INSERT INTO workers AS w (worker_id, name, worker_type, software_version, max_concurrent_tasks,
                 lease_duration_ms, context_window_size, config, last_heartbeat_at, created_at, updated_at)
             VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::integer, $6::bigint, $7::bigint, $8::text::jsonb,
                 $9::timestamptz, $9::timestamptz, $9::timestamptz)
             RETURNING
             """ + COLUMNS;
-    private static final String FIND = "SELECT " + COLUMNS + " FROM workers WHERE worker_id = $1::uuid";
-    // Not FOR UPDATE: new executions refer to the worker and must not wait for its claims.
-    private static final String LOCK = FIND + " FOR NO KEY UPDATE";
+    private static final String FIND = "SELECT " + COLUMNS + " FROM workers w WHERE w.worker_id = $1::uuid";
+    private static final String FIND_ALL = "SELECT " + COLUMNS + " FROM workers w WHERE w.worker_id = ANY ($1::uuid[])";
+    // In the order of ids, as everybody locks workers. Not FOR UPDATE: new executions refer to the worker and must not
+    // wait for its claims.
+    private static final String LOCK_ALL = """
+            SELECT w.worker_id FROM workers w WHERE w.worker_id = ANY ($1::uuid[])
+            ORDER BY w.worker_id
+            FOR NO KEY UPDATE
+            """;
+    private static final String REVIVE = """
+            UPDATE workers w
+            SET offline_at = NULL, last_heartbeat_at = greatest(w.last_heartbeat_at, $2::timestamptz),
+                updated_at = $2::timestamptz, version = w.version + 1
+            WHERE w.worker_id = ANY ($1::uuid[])
+            """;
     // Not "$1 IS NULL OR …": a plan that is made once for all pages has to find the place of each by an index.
     private static final String PAGE_END = "coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)";
-    private static final String LIST = "SELECT " + COLUMNS + " FROM workers" + " WHERE worker_id < " + PAGE_END
-            + " ORDER BY worker_id DESC LIMIT $2::integer";
-    private static final String LIST_ONLINE = "SELECT " + COLUMNS + " FROM workers"
-            + " WHERE offline_at IS NULL AND status = $3::text AND worker_id < " + PAGE_END
-            + " ORDER BY worker_id DESC LIMIT $2::integer";
-    private static final String LIST_OFFLINE = "SELECT " + COLUMNS + " FROM workers"
-            + " WHERE offline_at IS NOT NULL AND worker_id < " + PAGE_END
-            + " ORDER BY worker_id DESC LIMIT $2::integer";
+    private static final String LIST = "SELECT " + COLUMNS + " FROM workers w" + " WHERE w.worker_id < " + PAGE_END
+            + " ORDER BY w.worker_id DESC LIMIT $2::integer";
+    private static final String LIST_ONLINE =
+            "SELECT " + COLUMNS + """
+            FROM workers w
+            WHERE w.offline_at IS NULL
+              AND EXISTS (SELECT FROM work_order_states h WHERE h.worker_id = w.worker_id AND h.status = 'CLAIMED')
+                  = $3::boolean
+              AND w.worker_id <
+            """ + PAGE_END + " ORDER BY w.worker_id DESC LIMIT $2::integer";
+    private static final String LIST_OFFLINE = "SELECT " + COLUMNS + " FROM workers w"
+            + " WHERE w.offline_at IS NOT NULL AND w.worker_id < " + PAGE_END
+            + " ORDER BY w.worker_id DESC LIMIT $2::integer";
     private static final String DEREGISTER = """
-            UPDATE workers
-            SET deregistered_at = $2::timestamptz, offline_at = coalesce(offline_at, $2::timestamptz),
-                updated_at = $2::timestamptz, version = version + 1
-            WHERE worker_id = $1::uuid
+            UPDATE workers w
+            SET deregistered_at = $2::timestamptz, offline_at = coalesce(w.offline_at, $2::timestamptz),
+                updated_at = $2::timestamptz, version = w.version + 1
+            WHERE w.worker_id = $1::uuid
             RETURNING
             """ + COLUMNS;
     // Answers those who were offline. In the order of ids, as everybody locks workers.
@@ -69,9 +90,12 @@ public final class WorkerStore {
                     version = w.version + CASE WHEN c.offline_at IS NULL THEN 0 ELSE 1 END
                 FROM calls c
                 WHERE w.worker_id = c.worker_id
-                RETURNING w.worker_id, w.version, w.status, c.offline_at
+                RETURNING w.worker_id, w.version, c.offline_at
             )
-            SELECT worker_id, version, status FROM touched WHERE offline_at IS NOT NULL
+            SELECT t.worker_id, t.version,
+                EXISTS (SELECT FROM work_order_states s WHERE s.worker_id = t.worker_id AND s.status = 'CLAIMED') AS busy
+            FROM touched t
+            WHERE t.offline_at IS NOT NULL
             """;
     private static final String MARK_SILENT = """
             WITH silent AS MATERIALIZED (
@@ -85,7 +109,7 @@ public final class WorkerStore {
             SET offline_at = $2::timestamptz, updated_at = $2::timestamptz, version = w.version + 1
             FROM silent s
             WHERE w.worker_id = s.worker_id
-            RETURNING w.worker_id, w.version, w.status
+            RETURNING w.worker_id, w.version
             """;
 
     /** A worker that came or went. */
@@ -111,9 +135,23 @@ public final class WorkerStore {
         return queries.find(FIND, WorkerStore::map, id);
     }
 
-    /** Reads a worker and keeps others from claiming as it, until the end of the transaction. */
-    public Optional<Worker> lock(Tx tx, UUID id) {
-        return tx.find(LOCK, WorkerStore::map, id);
+    /** Those of the workers that there are. */
+    public List<Worker> findAll(Queries queries, Collection<UUID> ids) {
+        return queries.list(FIND_ALL, WorkerStore::map, ids);
+    }
+
+    /**
+     * Reads workers and keeps others from claiming as them, until the end of the transaction. What they hold is counted
+     * by a statement of its own, after the locks: one that waits for a lock sees what was before.
+     */
+    public List<Worker> lockAll(Tx tx, Collection<UUID> ids) {
+        tx.send(LOCK_ALL, ids);
+        return findAll(tx, ids);
+    }
+
+    /** Notes that workers are there again. Their rows are locked. */
+    public void revive(Tx tx, Collection<UUID> ids) {
+        tx.send(REVIVE, ids, tx.now());
     }
 
     public List<Worker> list(Queries queries, Workers.ListRequest request) {
@@ -124,7 +162,8 @@ public final class WorkerStore {
         if (status == WorkerStatus.OFFLINE) {
             return queries.list(LIST_OFFLINE, WorkerStore::map, request.before(), request.limit());
         }
-        return queries.list(LIST_ONLINE, WorkerStore::map, request.before(), request.limit(), status);
+        return queries.list(
+                LIST_ONLINE, WorkerStore::map, request.before(), request.limit(), status == WorkerStatus.BUSY);
     }
 
     public Worker deregister(Tx tx, UUID id) {
@@ -140,7 +179,7 @@ public final class WorkerStore {
         var sorted = new TreeMap<>(calls);
         return tx.list(
                 TOUCH,
-                WorkerStore::mapTurn,
+                WorkerStore::mapBack,
                 new ArrayList<>(sorted.keySet()),
                 new ArrayList<>(sorted.values()),
                 tx.now());
@@ -152,7 +191,7 @@ public final class WorkerStore {
      * @param since the time since when
      */
     public List<Turn> markSilent(Tx tx, Instant since) {
-        return tx.list(MARK_SILENT, WorkerStore::mapTurn, since, tx.now());
+        return tx.list(MARK_SILENT, WorkerStore::mapGone, since, tx.now());
     }
 
     private static Worker map(Row row) {
@@ -160,7 +199,7 @@ public final class WorkerStore {
                 row.getUUID("worker_id"),
                 row.getString("name"),
                 Rows.value(row, "worker_type", WorkerType.class),
-                Rows.value(row, "status", WorkerStatus.class),
+                status(row),
                 row.getString("software_version"),
                 row.getInteger("max_concurrent_tasks"),
                 Duration.ofMillis(row.getLong("lease_duration_ms")),
@@ -174,8 +213,21 @@ public final class WorkerStore {
                 row.getLong("version"));
     }
 
-    private static Turn mapTurn(Row row) {
+    private static WorkerStatus status(Row row) {
+        if (Rows.nullableInstant(row, "offline_at") != null) {
+            return WorkerStatus.OFFLINE;
+        }
+        return row.getInteger("held_claims") > 0 ? WorkerStatus.BUSY : WorkerStatus.IDLE;
+    }
+
+    private static Turn mapBack(Row row) {
         return new Turn(
-                row.getUUID("worker_id"), row.getLong("version"), Rows.value(row, "status", WorkerStatus.class));
+                row.getUUID("worker_id"),
+                row.getLong("version"),
+                row.getBoolean("busy") ? WorkerStatus.BUSY : WorkerStatus.IDLE);
+    }
+
+    private static Turn mapGone(Row row) {
+        return new Turn(row.getUUID("worker_id"), row.getLong("version"), WorkerStatus.OFFLINE);
     }
 }
