@@ -1,0 +1,279 @@
+package dev.sortie.bench;
+
+import com.google.protobuf.Duration;
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
+import dev.sortie.agent.v1.ClaimReference;
+import dev.sortie.agent.v1.ClaimWorkRequest;
+import dev.sortie.agent.v1.ClaimedWork;
+import dev.sortie.agent.v1.CompleteWorkRequest;
+import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
+import dev.sortie.agent.v1.RegisterWorkerRequest;
+import dev.sortie.agent.v1.WorkCompletion;
+import dev.sortie.agent.v1.WorkOrder;
+import dev.sortie.agent.v1.Worker;
+import dev.sortie.type.v1.TaskType;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+
+/** Orders through the queue: placed, claimed, completed, every hand-over durable; counted as completions accepted. */
+final class DispatchBench {
+    private static final Struct PAYLOAD = Struct.newBuilder()
+            .putFields("n", Value.newBuilder().setNumberValue(1).build())
+            .build();
+
+    private final Servers servers;
+    private final PrintStream out;
+    private final java.time.Duration runFor;
+
+    DispatchBench(Servers servers, PrintStream out, java.time.Duration runFor) {
+        this.servers = servers;
+        this.out = out;
+        this.runFor = runFor;
+    }
+
+    /** Orders per second that so many workers claim and complete, a batch at a time. The orders are there already. */
+    double throughput(int workers, int batch) throws Exception {
+        var queue = newQueue();
+        long wanted = Math.min(400_000, runFor.toMillis() * (batch == 1 ? 4 : 12));
+        fill(queue, wanted);
+        var ids = register(workers, batch);
+        var completed = new AtomicLong();
+        var begin = new CountDownLatch(1);
+        long[] end = new long[1];
+        try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            var running = new ArrayList<java.util.concurrent.Future<?>>();
+            for (var id : ids) {
+                running.add(threads.submit(() -> {
+                    begin.await();
+                    while (System.nanoTime() < end[0]) {
+                        var claims = claim(id, queue, batch, 0);
+                        if (claims.isEmpty()) {
+                            return null;
+                        }
+                        completed.addAndGet(complete(claims));
+                    }
+                    return null;
+                }));
+            }
+            long start = System.nanoTime();
+            end[0] = start + runFor.toNanos();
+            begin.countDown();
+            for (var one : running) {
+                one.get();
+            }
+            double seconds = (System.nanoTime() - start) / 1e9;
+            deregister(ids);
+            return completed.get() / seconds;
+        }
+    }
+
+    /** Orders per second that so many callers place, a batch at a time. */
+    double enqueueing(int callers, int batch) throws Exception {
+        var queue = newQueue();
+        var placed = new AtomicLong();
+        var request = enqueue(queue, batch);
+        long start = System.nanoTime();
+        long end = start + runFor.toNanos();
+        try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            var running = new ArrayList<java.util.concurrent.Future<?>>();
+            for (int i = 0; i < callers; i++) {
+                running.add(threads.submit(() -> {
+                    while (System.nanoTime() < end) {
+                        placed.addAndGet(
+                                servers.orders().enqueueWorkOrders(request).getWorkOrdersCount());
+                    }
+                }));
+            }
+            for (var one : running) {
+                one.get();
+            }
+        }
+        return placed.get() / ((System.nanoTime() - start) / 1e9);
+    }
+
+    /** From the call that places an order to the worker that has it, at so many orders per second. */
+    Latencies latency(int perSecond, int workers) throws Exception {
+        var queue = newQueue();
+        fill(queue, 1); // makes the queue
+        var ids = register(workers, 1);
+        var sent = new ConcurrentHashMap<Integer, Long>();
+        var latencies = new Latencies();
+        var received = new AtomicInteger();
+        int total = (int) (perSecond * runFor.toMillis() / 1000);
+        try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            for (var id : ids) {
+                var _ = threads.submit(() -> {
+                    while (received.get() < total + 1) {
+                        for (var claim : claim(id, queue, 1, 2)) {
+                            long now = System.nanoTime();
+                            int n = (int) claim.getWorkOrder()
+                                    .getPayload()
+                                    .getFieldsOrThrow("n")
+                                    .getNumberValue();
+                            var then = sent.remove(n);
+                            if (then != null) {
+                                latencies.add(now - then);
+                            }
+                            received.incrementAndGet();
+                            complete(List.of(claim));
+                        }
+                    }
+                    return null;
+                });
+            }
+            long start = System.nanoTime();
+            for (int i = 0; i < total; i++) {
+                long at = start + i * 1_000_000_000L / perSecond;
+                LockSupport.parkNanos(at - System.nanoTime());
+                int n = 1_000 + i;
+                var _ = threads.submit(() -> {
+                    sent.put(n, System.nanoTime());
+                    servers.orders()
+                            .enqueueWorkOrders(EnqueueWorkOrdersRequest.newBuilder()
+                                    .addWorkOrders(WorkOrder.newBuilder()
+                                            .setQueueName(queue)
+                                            .setPayload(Struct.newBuilder()
+                                                    .putFields(
+                                                            "n",
+                                                            Value.newBuilder()
+                                                                    .setNumberValue(n)
+                                                                    .build())))
+                                    .build());
+                });
+            }
+        }
+        deregister(ids);
+        return latencies;
+    }
+
+    /** How long a claim of one order takes while so many are pending. */
+    Latencies claimTime(long pending, int claims) throws Exception {
+        var queue = newQueue();
+        fill(queue, pending);
+        var id = register(1, 1).getFirst();
+        var latencies = new Latencies();
+        for (int i = 0; i < claims; i++) {
+            long start = System.nanoTime();
+            var claimed = claim(id, queue, 1, 0);
+            long took = System.nanoTime() - start;
+            if (i >= claims / 5) {
+                latencies.add(took); // the first fifth is for warming up
+            }
+            complete(claimed);
+        }
+        deregister(List.of(id));
+        return latencies;
+    }
+
+    void fill(String queue, long orders) throws Exception {
+        var request = enqueue(queue, 1_000);
+        var left = new AtomicLong(orders);
+        try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            var running = new ArrayList<java.util.concurrent.Future<?>>();
+            for (int i = 0; i < 4; i++) {
+                running.add(threads.submit(() -> {
+                    while (true) {
+                        long before = left.getAndAdd(-1_000);
+                        if (before <= 0) {
+                            return;
+                        }
+                        servers.orders().enqueueWorkOrders(before >= 1_000 ? request : enqueue(queue, (int) before));
+                    }
+                }));
+            }
+            for (var one : running) {
+                one.get();
+            }
+        }
+    }
+
+    String newQueue() {
+        return "bench-" + UUID.randomUUID().toString().substring(0, 13);
+    }
+
+    private EnqueueWorkOrdersRequest enqueue(String queue, int count) {
+        var request = EnqueueWorkOrdersRequest.newBuilder();
+        for (int i = 0; i < count; i++) {
+            request.addWorkOrders(WorkOrder.newBuilder().setQueueName(queue).setPayload(PAYLOAD));
+        }
+        return request.build();
+    }
+
+    List<String> register(int count, int room) {
+        var ids = new ArrayList<String>();
+        for (int i = 0; i < count; i++) {
+            ids.add(servers.workers()
+                    .registerWorker(RegisterWorkerRequest.newBuilder()
+                            .setWorker(Worker.newBuilder()
+                                    .setName("bench")
+                                    .setWorkerType(TaskType.TASK_TYPE_TEST)
+                                    .setMaxConcurrentTasks(room))
+                            .build())
+                    .getWorker()
+                    .getWorkerId());
+        }
+        return ids;
+    }
+
+    private void deregister(List<String> ids) {
+        for (var id : ids) {
+            var _ = servers.workers()
+                    .deregisterWorker(dev.sortie.agent.v1.DeregisterWorkerRequest.newBuilder()
+                            .setWorkerId(id)
+                            .build());
+        }
+    }
+
+    List<ClaimedWork> claim(String worker, String queue, int batch, int waitSeconds) {
+        return servers.work()
+                .withDeadlineAfter(waitSeconds + 30L, TimeUnit.SECONDS)
+                .claimWork(ClaimWorkRequest.newBuilder()
+                        .setWorkerId(worker)
+                        .addQueueNames(queue)
+                        .setMaxOrders(batch)
+                        .setWait(Duration.newBuilder().setSeconds(waitSeconds))
+                        .build())
+                .getClaimsList();
+    }
+
+    private int complete(List<ClaimedWork> claims) {
+        var request = CompleteWorkRequest.newBuilder();
+        for (var claim : claims) {
+            request.addCompletions(WorkCompletion.newBuilder()
+                    .setClaim(ClaimReference.newBuilder()
+                            .setWorkOrderId(claim.getWorkOrder().getWorkOrderId())
+                            .setClaimToken(claim.getClaimToken()))
+                    .setResult(PAYLOAD));
+        }
+        int accepted = 0;
+        for (var outcome : servers.work().completeWork(request.build()).getOutcomesList()) {
+            accepted += outcome.hasError() ? 0 : 1;
+        }
+        return accepted;
+    }
+
+    void print(String what, double perSecond) {
+        out.printf(Locale.ROOT, "%-52s %10.0f /s%n", what, perSecond);
+    }
+
+    void print(String what, Latencies latencies) {
+        out.printf(
+                Locale.ROOT,
+                "%-52s p50 %7.2f ms   p99 %7.2f ms   (%d)%n",
+                what,
+                latencies.percentile(0.5).toNanos() / 1e6,
+                latencies.percentile(0.99).toNanos() / 1e6,
+                latencies.count());
+    }
+}
