@@ -104,7 +104,7 @@ public final class ContextDocuments {
             return updated(tx, store.hide(tx, delete.id));
         }
         var gone = store.purge(tx, delete.id);
-        tx.change(Change.deleted(RESOURCE_TYPE, gone.id(), gone.rowVersion() + 1));
+        tx.change(Change.deleted(RESOURCE_TYPE, gone.id(), gone.rowVersion()));
         LOG.info("context document {} purged by {}", gone.id(), tx.principal().actor());
         return written(tx, gone);
     }
@@ -150,7 +150,7 @@ public final class ContextDocuments {
      */
     public int purgeExpired(Tx tx) {
         var gone = store.purgeDeletedBefore(tx, tx.now().minus(ContextDocument.KEPT_AFTER_DELETION), PURGE_BATCH);
-        gone.forEach(document -> tx.change(Change.deleted(RESOURCE_TYPE, document.id(), document.version() + 1)));
+        gone.forEach(document -> tx.change(Change.deleted(RESOURCE_TYPE, document.id(), document.version())));
         if (!gone.isEmpty()) {
             LOG.info("{} context documents purged, 30 days after their deletion", gone.size());
         }

@@ -10,7 +10,7 @@ import java.util.UUID;
  * @param resourceType in lower snake case, such as {@code work_order}
  * @param id the resource
  * @param kind what happened to it
- * @param version the resource's version after the change
+ * @param version the resource's version after the change; for a deletion, the one after its last
  * @param attributes its status and the ids it refers to, after the change; at most 8 KiB as JSON
  */
 public record Change(String resourceType, UUID id, Kind kind, long version, Map<String, Object> attributes) {
@@ -30,8 +30,13 @@ public record Change(String resourceType, UUID id, Kind kind, long version, Map<
         return new Change(resourceType, id, Kind.UPDATED, version, Map.of());
     }
 
-    public static Change deleted(String resourceType, UUID id, long version) {
-        return new Change(resourceType, id, Kind.DELETED, version, Map.of());
+    /**
+     * A resource goes for good: the last of its changes, hence with a version of its own.
+     *
+     * @param lastVersion the version that it had until now
+     */
+    public static Change deleted(String resourceType, UUID id, long lastVersion) {
+        return new Change(resourceType, id, Kind.DELETED, lastVersion + 1, Map.of());
     }
 
     /** The same change with one more attribute: a number, a boolean, or anything else as its text. */
