@@ -225,7 +225,8 @@ public final class MissionServer implements AutoCloseable {
                                 replies,
                                 pages,
                                 users,
-                                new UserRemoval(userStore, tokenStore, credentials, missions, projects, tasks),
+                                new UserRemoval(
+                                        userStore, tokenStore, credentials, missions, dodItems, projects, tasks),
                                 passwords,
                                 new PasswordChanges(userStore, passwords, refreshTokens, throttle)),
                         new AuthGrpcService(replies, pages, logins, tokens, config.signingKeys()),

@@ -141,6 +141,11 @@ public final class DodItems {
         return noteChange(tx, items.reopen(tx, item.id()));
     }
 
+    /** Forgets who completed items: the user goes. The items stay complete. */
+    void forgetCompleter(Tx tx, UUID userId) {
+        items.forgetCompleter(tx, userId).forEach(item -> noteChange(tx, item));
+    }
+
     /** The items of a mission that are open, by creation. */
     List<DodItem> open(Tx tx, UUID missionId) {
         return items.list(tx, new DodItemStore.Filter(missionId, null, false), null, Refusals.MAX_CHILDREN);

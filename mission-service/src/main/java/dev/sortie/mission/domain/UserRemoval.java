@@ -17,6 +17,7 @@ public final class UserRemoval {
     private final ApiTokenStore tokens;
     private final ResourceCredentials credentials;
     private final Missions missions;
+    private final DodItems dodItems;
     private final Projects projects;
     private final Tasks tasks;
 
@@ -25,12 +26,14 @@ public final class UserRemoval {
             ApiTokenStore tokens,
             ResourceCredentials credentials,
             Missions missions,
+            DodItems dodItems,
             Projects projects,
             Tasks tasks) {
         this.store = store;
         this.tokens = tokens;
         this.credentials = credentials;
         this.missions = missions;
+        this.dodItems = dodItems;
         this.projects = projects;
         this.tasks = tasks;
     }
@@ -70,8 +73,9 @@ public final class UserRemoval {
         return user;
     }
 
-    /** Projects and tasks outlive who made them, and whom they were assigned to. */
+    /** Items outlive who completed them; projects and tasks who made them, and whom they were assigned to. */
     private void forget(Tx tx, UUID id) {
+        dodItems.forgetCompleter(tx, id);
         projects.forget(tx, id);
         tasks.forget(tx, id);
     }

@@ -50,6 +50,18 @@ public final class DodItemStore {
             WHERE dod_item_id = $1::uuid
             RETURNING
             """ + COLUMNS;
+    // In the order of the ids, so that two transactions never wait for each other.
+    private static final String LOCK_MISSIONS_OF_COMPLETER = """
+            SELECT mission_id FROM missions
+            WHERE mission_id IN (SELECT i.mission_id FROM dod_items i WHERE i.completed_by = $1::uuid)
+            ORDER BY mission_id FOR NO KEY UPDATE
+            """;
+    private static final String FORGET_COMPLETER = """
+            UPDATE dod_items
+            SET completed_by = NULL, updated_at = $2::timestamptz, version = version + 1
+            WHERE completed_by = $1::uuid
+            RETURNING
+            """ + COLUMNS;
     private static final String DELETE = "DELETE FROM dod_items WHERE dod_item_id = $1::uuid";
     private static final String DELETE_OF_MISSION =
             "DELETE FROM dod_items WHERE mission_id = $1::uuid RETURNING " + COLUMNS;
@@ -129,6 +141,12 @@ public final class DodItemStore {
     /** Opens an item again. */
     public DodItem reopen(Tx tx, UUID id) {
         return tx.find(REOPEN, DodItemStore::toItem, id, tx.now()).orElseThrow();
+    }
+
+    /** Forgets that a user completed items, which stay complete; holds their missions, and tells which items. */
+    public List<DodItem> forgetCompleter(Tx tx, UUID userId) {
+        tx.list(LOCK_MISSIONS_OF_COMPLETER, row -> row.getUUID("mission_id"), userId);
+        return tx.list(FORGET_COMPLETER, DodItemStore::toItem, userId, tx.now());
     }
 
     public void delete(Tx tx, UUID id) {

@@ -3,8 +3,17 @@ package dev.sortie.mission.work;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sortie.agent.v1.WorkOrderStatus;
+import dev.sortie.mission.v1.CompleteDodItemRequest;
+import dev.sortie.mission.v1.CreateDodItemRequest;
+import dev.sortie.mission.v1.CreateMissionRequest;
 import dev.sortie.mission.v1.DeleteMissionRequest;
 import dev.sortie.mission.v1.DeleteUserRequest;
+import dev.sortie.mission.v1.DodCategory;
+import dev.sortie.mission.v1.DodItem;
+import dev.sortie.mission.v1.DodItemServiceGrpc;
+import dev.sortie.mission.v1.ListDodItemsRequest;
+import dev.sortie.mission.v1.Mission;
+import dev.sortie.mission.v1.MissionServiceGrpc;
 import dev.sortie.mission.v1.StartHopRequest;
 import dev.sortie.mission.v1.UserRole;
 import dev.sortie.mission.v1.UserServiceGrpc;
@@ -71,6 +80,50 @@ class UserRemovalTest {
                 .with(Code.UNAUTHENTICATED, ErrorReason.ERROR_REASON_TOKEN_INVALID);
         assertThat(strings("SELECT user_id FROM api_tokens WHERE user_id = '" + bystander.id() + "'"))
                 .hasSize(1);
+    }
+
+    @Test
+    void forgetsWhoCompletedAnItemAndTellsOfIt() throws SQLException {
+        var leaver = FIXTURE.service().newPerson(UserRole.USER_ROLE_ADMIN);
+        var mission = Mission.newBuilder()
+                .setName("stays")
+                .setUserId(FIXTURE.service()
+                        .newPerson(UserRole.USER_ROLE_DEVELOPER)
+                        .id());
+        var admin = FIXTURE.service().admin();
+        var created = MissionServiceGrpc.newBlockingStub(admin)
+                .createMission(
+                        CreateMissionRequest.newBuilder().setMission(mission).build())
+                .getMission();
+        var items = DodItemServiceGrpc.newBlockingStub(FIXTURE.service().with(leaver.token()));
+        var item = items.createDodItem(CreateDodItemRequest.newBuilder()
+                        .setDodItem(DodItem.newBuilder()
+                                .setMissionId(created.getMissionId())
+                                .setText("it holds")
+                                .setCategory(DodCategory.DOD_CATEGORY_TESTS))
+                        .build())
+                .getDodItem();
+        var complete = items.completeDodItem(CompleteDodItemRequest.newBuilder()
+                        .setDodItemId(item.getDodItemId())
+                        .build())
+                .getDodItem();
+        assertThat(complete.getCompletedBy()).isEqualTo(leaver.id());
+
+        UserServiceGrpc.newBlockingStub(admin)
+                .deleteUser(
+                        DeleteUserRequest.newBuilder().setUserId(leaver.id()).build());
+
+        var left = DodItemServiceGrpc.newBlockingStub(admin)
+                .listDodItems(ListDodItemsRequest.newBuilder()
+                        .setMissionId(created.getMissionId())
+                        .build())
+                .getDodItems(0);
+        assertThat(left.getCompleted()).isTrue();
+        assertThat(left.getCompletedBy()).isEmpty();
+        assertThat(left.getEtag()).isNotEqualTo(complete.getEtag());
+        assertThat(strings("SELECT kind || ' ' || version FROM change_log WHERE resource_id = '" + item.getDodItemId()
+                        + "' ORDER BY xid, seq"))
+                .containsExactly("CREATED 1", "UPDATED 2", "UPDATED 3");
     }
 
     private static List<String> strings(String sql) throws SQLException {
