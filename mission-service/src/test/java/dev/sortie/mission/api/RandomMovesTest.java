@@ -213,12 +213,10 @@ class RandomMovesTest {
         assertThat(history).isNotEmpty();
         for (int i = 0; i < history.size(); i++) {
             var now = history.get(i);
+            assertThat(now.version).isEqualTo(i + 1);
             if (now.deleted) {
                 assertThat(i).isEqualTo(history.size() - 1);
-                continue;
-            }
-            assertThat(now.version).isEqualTo(i + 1);
-            if (i == 0) {
+            } else if (i == 0) {
                 assertThat(now.status).isEqualTo("PENDING");
             } else if (!now.status.equals(history.get(i - 1).status)) {
                 assertThat(transition.isAllowed(history.get(i - 1).status, now.status))
