@@ -2,8 +2,9 @@ package dev.sortie.mission;
 
 import dev.sortie.runtime.config.Settings;
 import dev.sortie.runtime.process.ServiceProcess;
+import java.util.List;
 
-/** The command line of mission-service: {@code [serve | migrate | --help]}. */
+/** The command line of mission-service: {@code [serve | migrate | rotate-keys | --help]}. */
 public final class MissionMain {
     private MissionMain() {}
 
@@ -16,6 +17,11 @@ public final class MissionMain {
         @Override
         public AutoCloseable start(MissionConfig config) {
             return MissionServer.start(config);
+        }
+
+        @Override
+        public List<ServiceProcess.Command<?>> commands() {
+            return List.of(new RotateKeys());
         }
     }
 

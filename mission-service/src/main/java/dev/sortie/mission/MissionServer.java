@@ -115,6 +115,7 @@ public final class MissionServer implements AutoCloseable {
     private final RefreshTokens refreshTokens;
     private final AssetContentSweep contentSweep;
     private final ProjectPurge projectPurge;
+    private final CredentialKeyReports keyReports;
 
     private MissionServer(ServiceRuntime runtime, MissionConfig config) {
         this.runtime = runtime;
@@ -145,7 +146,7 @@ public final class MissionServer implements AutoCloseable {
         var keys = new CredentialKeys(config.credentialKeys());
         var credentials = new ResourceCredentials(
                 new ResourceCredentialStore(), keyStore, userStore, stepStore, keys, ids, random);
-        var keyReports = runtime.own(new CredentialKeyReports(database, keyStore, keys, ids.next()));
+        keyReports = runtime.own(new CredentialKeyReports(database, keyStore, keys, ids.next()));
 
         // Tools: what steps can ask workers to do.
         var tools = new Tools(new ToolStore(), stepStore::countOpenOfTool);
@@ -310,6 +311,11 @@ public final class MissionServer implements AutoCloseable {
     /** The same. */
     RefreshTokens refreshTokens() {
         return refreshTokens;
+    }
+
+    /** The same. */
+    CredentialKeyReports keyReports() {
+        return keyReports;
     }
 
     /** Drains, then stops. */

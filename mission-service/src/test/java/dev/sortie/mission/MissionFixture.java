@@ -219,6 +219,11 @@ public final class MissionFixture implements AutoCloseable {
         server.refreshTokens().purge();
     }
 
+    /** Reads the keys of credentials anew, as the server does by itself every few seconds. */
+    public void readKeys() {
+        server.keyReports().run();
+    }
+
     /** The first column of the first row that the owner of the database finds. */
     public String query(String sql) {
         try (var connection = database.connectAsOwner();

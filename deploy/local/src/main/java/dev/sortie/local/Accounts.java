@@ -21,7 +21,7 @@ import java.util.stream.Collectors;
 record Accounts(DataFolder folder, boolean first) {
 
     /** The keys that mission-service encrypts credentials with. */
-    static final String CREDENTIAL_KEYS = "credential.keys";
+    private static final String CREDENTIAL_KEYS = "credential.keys";
 
     private static final SecureRandom RANDOM = new SecureRandom();
 
@@ -59,7 +59,7 @@ record Accounts(DataFolder folder, boolean first) {
     }
 
     /** The file of the keys that credentials are encrypted with. */
-    Path credentialKeys() {
+    static Path credentialKeys(DataFolder folder) {
         return new Secrets(folder.secrets()).file(CREDENTIAL_KEYS);
     }
 

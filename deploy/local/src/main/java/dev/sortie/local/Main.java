@@ -4,17 +4,18 @@ import dev.sortie.runtime.config.SettingsException;
 import java.util.Arrays;
 import java.util.List;
 
-/** {@code sortie up}, {@code status}, {@code down}, {@code migrate} and {@code reset}. */
+/** {@code sortie up}, {@code status}, X. */
 public final class Main {
 
     private static final String HELP = """
             usage: sortie COMMAND [FLAG…]
 
-              up        start PostgreSQL and the three servers on this machine, until Ctrl-C
-              status    say whether they run, and where
-              down      stop them
-              migrate   bring the database schemas up to date, and nothing else
-              reset     delete the data folder (asks first)
+              up           start PostgreSQL and the three servers on this machine, until Ctrl-C
+              status       say whether they run, and where
+              down         stop them
+              migrate      bring the database schemas up to date, and nothing else
+              rotate-keys  replace the key that credentials are encrypted with, also while it runs
+              reset        delete the data folder (asks first)
 
             sortie COMMAND --help says more about a command.
             """;
@@ -36,6 +37,7 @@ public final class Main {
                 case "status" -> StatusCommand.run(invocation);
                 case "down" -> DownCommand.run(invocation);
                 case "migrate" -> MigrateCommand.run(invocation);
+                case "rotate-keys" -> RotateKeysCommand.run(invocation);
                 case "reset" -> ResetCommand.run(invocation);
                 case "help", "--help", "-h" -> {
                     invocation.out().print(HELP);

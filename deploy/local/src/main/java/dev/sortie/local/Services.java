@@ -105,7 +105,7 @@ record Services(
             if (!environment.containsKey(CredentialKeys.SETTING)) {
                 settings.putIfAbsent(
                         CredentialKeys.SETTING + "_FILE",
-                        accounts.credentialKeys().toString());
+                        Accounts.credentialKeys(folder).toString());
             }
         }
         if (service.equals("knowledge")) {

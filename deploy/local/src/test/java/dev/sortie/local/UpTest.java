@@ -105,6 +105,18 @@ class UpTest {
     }
 
     @Test
+    void rotatesTheKeysOfCredentialsWhileItRuns() throws Exception {
+        var before = Files.readString(data.secrets().resolve("credential.keys"));
+        var rotated = LaunchedSortie.run(data, "", "rotate-keys");
+        assertThat(rotated.output()).contains("Added key ", "encrypts from now on", "Removed key ");
+        assertThat(rotated.exitCode()).isEqualTo(ExitCode.OK);
+        assertThat(Files.readString(data.secrets().resolve("credential.keys")))
+                .isNotEqualTo(before);
+        var status = LaunchedSortie.run(data, "", "rotate-keys", "--phase=status");
+        assertThat(status.output()).containsPattern("key \\d+ \\(primary\\): 0 credentials").contains("server ");
+    }
+
+    @Test
     void aPostgresThatIsKilledUnderTheServersComesBack() throws Exception {
         var missionId = LaunchedSortie.createMission(data, "Outlive the database");
         var before = LocalPostgres.process(data).orElseThrow();

@@ -9,9 +9,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.LoggerFactory;
 
-/** The command line of a service: {@code [serve|migrate|--help|--version] [--setting=value …]}. */
+/** The command line of a service: {@code [serve|migrate|its own|--help|--version] [--setting=value …]}. */
 public final class ServiceProcess {
     /** All went well. */
     public static final int OK = 0;
@@ -32,6 +34,34 @@ public final class ServiceProcess {
 
         /** Starts the service; returns once it listens. Closing it drains it. */
         AutoCloseable start(C settings) throws Exception;
+
+        /** What can be done besides serving and migrating. */
+        default List<Command<?>> commands() {
+            return List.of();
+        }
+    }
+
+    /** A command of a service's own. */
+    public interface Command<C> {
+        /** How it is called. */
+        String name();
+
+        /** What it does, in one line. */
+        String summary();
+
+        /** What it does, in as many lines as that takes. */
+        String about();
+
+        /** Reads its settings. */
+        C read(Settings settings);
+
+        /**
+         * Runs it to its end.
+         *
+         * @param out for people
+         * @return whether all went well
+         */
+        boolean run(C settings, PrintStream out) throws Exception;
     }
 
     public ServiceProcess(ServiceIdentity identity, Program<?> program, PrintStream out, PrintStream err) {
@@ -53,8 +83,11 @@ public final class ServiceProcess {
         boolean named = !arguments.isEmpty() && !arguments.getFirst().startsWith("--");
         var command = named ? arguments.getFirst() : "serve";
         var flags = named ? arguments.subList(1, arguments.size()) : arguments;
+        var own = program.commands().stream()
+                .filter(one -> one.name().equals(command))
+                .findFirst();
         if (flags.contains("--help") || command.equals("help")) {
-            return help();
+            return own.map(this::help).orElseGet(this::help);
         }
         if (flags.contains("--version")) {
             out.println(identity.name() + " " + version());
@@ -62,11 +95,14 @@ public final class ServiceProcess {
         }
         var settings = Settings.of(environment, flags);
         try {
+            if (own.isPresent()) {
+                return runOwn(own.get(), settings) ? OK : FAILED;
+            }
             switch (command) {
                 case "serve" -> serve(program, settings);
                 case "migrate" -> migrate(settings);
                 default -> {
-                    err.println(command + ": no such command (expected: serve, migrate, --help or --version)");
+                    err.println(command + ": no such command (expected: " + names() + "--help or --version)");
                     return USAGE;
                 }
             }
@@ -110,6 +146,30 @@ public final class ServiceProcess {
         }
     }
 
+    private <C> boolean runOwn(Command<C> command, Settings settings) throws Exception {
+        C read = command.read(settings);
+        settings.check();
+        return command.run(read, out);
+    }
+
+    private String names() {
+        return Stream.concat(Stream.of("serve", "migrate"), program.commands().stream().map(Command::name))
+                .map(name -> name + ", ")
+                .collect(Collectors.joining());
+    }
+
+    private int help(Command<?> command) {
+        var settings = Settings.of(Map.of(), List.of());
+        command.read(settings);
+        out.println(identity.name() + " " + command.name() + " [--setting=value …]");
+        out.println();
+        out.println(command.about());
+        out.println("Settings, as flags or environment variables; a flag wins:");
+        out.println();
+        out.print(settings.help());
+        return OK;
+    }
+
     private void migrate(Settings settings) {
         var owner = settings.secret("SORTIE_MIGRATION_DATABASE_URL", "PostgreSQL of the owner role, which may run DDL");
         var runtime =
@@ -128,10 +188,14 @@ public final class ServiceProcess {
         program.read(settings);
         settings.secret(
                 "SORTIE_MIGRATION_DATABASE_URL", "for migrate: PostgreSQL of the owner role, which may run DDL");
-        out.println(identity.name() + " [serve | migrate | --help | --version] [--setting=value …]");
+        var names = names().replace(", ", " | ");
+        out.println(identity.name() + " [" + names + "--help | --version] [--setting=value …]");
         out.println();
         out.println("serve    answers calls until it is stopped (the default)");
         out.println("migrate  brings the database up to the schema of this release");
+        program.commands()
+                .forEach(command -> out.println(
+                        command.name() + "  " + command.summary() + " (see " + command.name() + " --help)"));
         out.println();
         out.println("Settings, as flags or environment variables; a flag wins:");
         out.println();

@@ -44,13 +44,60 @@ class ServiceProcessTest {
         public AutoCloseable start(Config settings) {
             throw new IllegalStateException("not in this test");
         }
+
+        @Override
+        public List<ServiceProcess.Command<?>> commands() {
+            return List.of(new Count());
+        }
     };
+
+    /** Counts to a number, if it is no larger than it can count. */
+    private static final class Count implements ServiceProcess.Command<Integer> {
+        @Override
+        public String name() {
+            return "count";
+        }
+
+        @Override
+        public String summary() {
+            return "counts";
+        }
+
+        @Override
+        public String about() {
+            return "Counts to a number.";
+        }
+
+        @Override
+        public Integer read(Settings settings) {
+            return settings.integer("SORTIE_TO", 3, 1, 9, "the number");
+        }
+
+        @Override
+        public boolean run(Integer to, PrintStream printer) {
+            printer.println("counted to " + to);
+            return to < 5;
+        }
+    }
 
     @Test
     void listsEverySettingForHelp() {
         assertThat(run(Map.of(), "--help")).isEqualTo(ServiceProcess.OK);
         assertThat(out.toString(StandardCharsets.UTF_8))
                 .contains("things-service [serve | migrate", "--size=1", "how large things are", "SORTIE_DATABASE_URL");
+    }
+
+    @Test
+    void runsTheCommandsOfAServiceWithTheirSettings() {
+        assertThat(run(Map.of(), "count", "--to=4")).isEqualTo(ServiceProcess.OK);
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("counted to 4");
+        assertThat(run(Map.of("SORTIE_TO", "5"), "count")).isEqualTo(ServiceProcess.FAILED);
+        assertThat(run(Map.of(), "count", "--to=10", "--from=1")).isEqualTo(ServiceProcess.USAGE);
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("SORTIE_TO", "--from: no such flag");
+        assertThat(run(Map.of(), "count", "--help")).isEqualTo(ServiceProcess.OK);
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("Counts to a number.", "--to=3");
+        assertThat(run(Map.of(), "--help")).isEqualTo(ServiceProcess.OK);
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("[serve | migrate | count | --help", "count  counts");
     }
 
     @Test
