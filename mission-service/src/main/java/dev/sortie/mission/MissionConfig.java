@@ -1,5 +1,6 @@
 package dev.sortie.mission;
 
+import dev.sortie.mission.api.ClientAddresses;
 import dev.sortie.mission.domain.Bootstrap.ServiceAccount;
 import dev.sortie.mission.domain.CredentialKeys;
 import dev.sortie.mission.domain.CredentialKeyset;
@@ -26,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param adminToken the API token of the user {@code admin}; null to leave administrators alone
  * @param loginsAtOnce passwords that are checked at the same time, each in 19 MiB
  * @param loginsWaiting passwords that wait for their check; further ones are refused
+ * @param trustedProxies the proxies whose word about callers' addresses is believed
  * @param agentAddress where agent-service is
  * @param serviceToken the API token with which this service calls the others; empty when it calls none
  * @param transfers what it takes on to move the contents of assets
@@ -39,6 +41,7 @@ public record MissionConfig(
         @Nullable String adminToken,
         int loginsAtOnce,
         int loginsWaiting,
+        List<ClientAddresses.Network> trustedProxies,
         String agentAddress,
         String serviceToken,
         TransferSettings transfers) {
@@ -68,6 +71,7 @@ public record MissionConfig(
                 null,
                 DEFAULT_LOGINS_AT_ONCE,
                 DEFAULT_LOGINS_WAITING,
+                List.of(),
                 NOWHERE,
                 "",
                 TransferSettings.DEFAULT);
@@ -96,6 +100,7 @@ public record MissionConfig(
                         1,
                         10_000,
                         "passwords that wait for their check; further ones are refused"),
+                trustedProxies(settings),
                 settings.text("SORTIE_AGENT_ADDRESS", DEFAULT_AGENT_ADDRESS, "where agent-service is: host:port"),
                 serviceToken == null ? "" : serviceToken,
                 transfers(settings));
@@ -112,6 +117,7 @@ public record MissionConfig(
                 administratorToken,
                 loginsAtOnce,
                 loginsWaiting,
+                trustedProxies,
                 agentAddress,
                 serviceToken,
                 transfers);
@@ -128,6 +134,7 @@ public record MissionConfig(
                 adminToken,
                 atOnce,
                 waiting,
+                trustedProxies,
                 agentAddress,
                 serviceToken,
                 transfers);
@@ -144,6 +151,7 @@ public record MissionConfig(
                 adminToken,
                 loginsAtOnce,
                 loginsWaiting,
+                trustedProxies,
                 address,
                 token,
                 transfers);
@@ -160,9 +168,27 @@ public record MissionConfig(
                 adminToken,
                 loginsAtOnce,
                 loginsWaiting,
+                trustedProxies,
                 agentAddress,
                 serviceToken,
                 bounds);
+    }
+
+    /** The same behind proxies. */
+    public MissionConfig withTrustedProxies(List<ClientAddresses.Network> proxies) {
+        return new MissionConfig(
+                server,
+                database,
+                signingKeys,
+                credentialKeys,
+                serviceAccounts,
+                adminToken,
+                loginsAtOnce,
+                loginsWaiting,
+                List.copyOf(proxies),
+                agentAddress,
+                serviceToken,
+                transfers);
     }
 
     /** The same with keys for credentials. */
@@ -176,6 +202,7 @@ public record MissionConfig(
                 adminToken,
                 loginsAtOnce,
                 loginsWaiting,
+                trustedProxies,
                 agentAddress,
                 serviceToken,
                 transfers);
@@ -231,6 +258,21 @@ public record MissionConfig(
             }
         }
         return SigningKeys.parse(SigningKeys.generate()); // stands in until the problem is told
+    }
+
+    private static List<ClientAddresses.Network> trustedProxies(Settings settings) {
+        var name = "SORTIE_TRUSTED_PROXIES";
+        var text = settings.text(
+                name, "", "proxies whose x-forwarded-for is believed: addresses and networks such as 10.0.0.0/8");
+        var networks = new ArrayList<ClientAddresses.Network>();
+        for (var entry : text.isBlank() ? new String[0] : text.strip().split("[,\\s]+", -1)) {
+            try {
+                networks.add(ClientAddresses.Network.parse(entry));
+            } catch (IllegalArgumentException _) {
+                settings.problem(name + ": " + entry + " (expected: an address, or a network such as 10.0.0.0/8)");
+            }
+        }
+        return List.copyOf(networks);
     }
 
     private static CredentialKeys.Source credentialKeys(Settings settings) {

@@ -4,6 +4,7 @@ import dev.sortie.mission.api.AssetDownloads;
 import dev.sortie.mission.api.AssetGrpcService;
 import dev.sortie.mission.api.AssetUploads;
 import dev.sortie.mission.api.AuthGrpcService;
+import dev.sortie.mission.api.ClientAddresses;
 import dev.sortie.mission.api.DodItemGrpcService;
 import dev.sortie.mission.api.Findings;
 import dev.sortie.mission.api.HopGrpcService;
@@ -25,7 +26,7 @@ import dev.sortie.mission.domain.CredentialKeys;
 import dev.sortie.mission.domain.DodItems;
 import dev.sortie.mission.domain.Hops;
 import dev.sortie.mission.domain.Identities;
-import dev.sortie.mission.domain.LoginThrottle;
+import dev.sortie.mission.domain.LoginLimits;
 import dev.sortie.mission.domain.Logins;
 import dev.sortie.mission.domain.MissionFlow;
 import dev.sortie.mission.domain.MissionPurge;
@@ -58,6 +59,7 @@ import dev.sortie.mission.store.CredentialKeyStore;
 import dev.sortie.mission.store.DodItemStore;
 import dev.sortie.mission.store.FeedCursorStore;
 import dev.sortie.mission.store.HopStore;
+import dev.sortie.mission.store.LoginLimitStore;
 import dev.sortie.mission.store.MissionStore;
 import dev.sortie.mission.store.MoveStore;
 import dev.sortie.mission.store.OutboxStore;
@@ -108,6 +110,7 @@ public final class MissionServer implements AutoCloseable {
 
     private static final Duration CONTENTS_SWEPT = Duration.ofSeconds(10);
 
+    private static final Duration LOGIN_LIMITS_PURGED = Duration.ofMinutes(1);
     private static final Duration REFRESH_TOKENS_PURGED = Duration.ofHours(1);
 
     private final ServiceRuntime runtime;
@@ -131,9 +134,9 @@ public final class MissionServer implements AutoCloseable {
         var users = new Users(userStore, refreshTokens, ids);
         var tokens = new UserTokens(tokenStore, users, ids, random);
         var passwords = runtime.own(new Passwords(config.loginsAtOnce(), config.loginsWaiting(), random));
-        var throttle = new LoginThrottle(runtime.clock());
+        var limits = new LoginLimits(database, new LoginLimitStore());
         var logins = new Logins(
-                database, userStore, passwords, new AccessTokens(config.signingKeys(), ids), refreshTokens, throttle);
+                database, userStore, passwords, new AccessTokens(config.signingKeys(), ids), refreshTokens, limits);
         var identities = new Identities(database, tokenStore, config.signingKeys(), runtime.clock());
         runtime.own(identities::writeUses);
         var revoked = database.transaction(
@@ -208,6 +211,7 @@ public final class MissionServer implements AutoCloseable {
         runtime.every("mission-purge", MISSIONS_PURGED, missionPurge::runOnce);
         projectPurge = new ProjectPurge(database, projects);
         runtime.every("project-purge", MISSIONS_PURGED, projectPurge::runOnce);
+        runtime.every("login-limit-purge", LOGIN_LIMITS_PURGED, limits::purge);
         runtime.every("refresh-token-purge", REFRESH_TOKENS_PURGED, refreshTokens::purge);
         runtime.every("credential-keys", KEYS_READ, keyReports::run);
         runtime.every("token-uses", USES_WRITTEN, identities::writeUses);
@@ -216,6 +220,7 @@ public final class MissionServer implements AutoCloseable {
         runtime.every("step-reconciliation", RECONCILIATION, reconciler::run);
         runtime.own(ChangeFollower.start("agent-service", agent.channel(), OrderFollower.RESOURCES, follower));
 
+        var addresses = new ClientAddresses(config.trustedProxies());
         var replies = runtime.replies();
         var pages = runtime.pageTokens();
         runtime.serve(
@@ -229,8 +234,9 @@ public final class MissionServer implements AutoCloseable {
                                 new UserRemoval(
                                         userStore, tokenStore, credentials, missions, dodItems, projects, tasks),
                                 passwords,
-                                new PasswordChanges(userStore, passwords, refreshTokens, throttle)),
-                        new AuthGrpcService(replies, pages, logins, tokens, config.signingKeys()),
+                                new PasswordChanges(userStore, passwords, refreshTokens, limits),
+                                addresses),
+                        new AuthGrpcService(replies, pages, logins, tokens, config.signingKeys(), addresses),
                         new ResourceCredentialGrpcService(replies, pages, credentials),
                         new ToolGrpcService(replies, pages, tools),
                         new MissionGrpcService(

@@ -70,8 +70,7 @@ public final class RotateKeys implements ServiceProcess.Command<RotateKeys.Order
     @Override
     public Order read(Settings settings) {
         var file = settings.required(CredentialKeys.SETTING + "_FILE", "the file with the keys");
-        return new Order(
-                DatabaseSettings.read(settings), Path.of(file), phase(settings), patience(settings));
+        return new Order(DatabaseSettings.read(settings), Path.of(file), phase(settings), patience(settings));
     }
 
     /** Reads which phase to run. */

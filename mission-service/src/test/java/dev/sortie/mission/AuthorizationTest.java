@@ -18,6 +18,7 @@ import dev.sortie.mission.v1.TestRunServiceGrpc;
 import dev.sortie.mission.v1.ToolServiceGrpc;
 import dev.sortie.mission.v1.ToolStepServiceGrpc;
 import dev.sortie.mission.v1.UserServiceGrpc;
+import dev.sortie.runtime.testing.ScopeRules;
 import dev.sortie.runtime.testing.StatusAssert;
 import dev.sortie.type.v1.Access;
 import dev.sortie.type.v1.AuthorizationProto;
@@ -117,6 +118,12 @@ class AuthorizationTest {
             }
             assertAdmitted(MISSION.service(), method);
         }
+    }
+
+    @Test
+    void limitsTokensToWhatTheyWereMadeFor() {
+        var service = MISSION.query("SELECT user_id FROM users WHERE username = 'agent-service'");
+        ScopeRules.check(scope -> MISSION.with(MISSION.newToken(service, scope)), CONTRACT);
     }
 
     @Test

@@ -62,8 +62,7 @@ class KeyRotationTest {
         var keys = CredentialKeyset.generate();
         Files.writeString(file, keys);
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r-----"));
-        mission = MissionFixture.start(settings ->
-                settings.withCredentialKeys(new CredentialKeys.Source(keys, file)));
+        mission = MissionFixture.start(settings -> settings.withCredentialKeys(new CredentialKeys.Source(keys, file)));
         developer = mission.developer();
     }
 
@@ -159,7 +158,9 @@ class KeyRotationTest {
         put("github", "content");
         for (var phase : List.of(Phase.ADD, Phase.PROMOTE, Phase.REENCRYPT, Phase.REMOVE)) {
             for (int i = 0; i < 2; i++) {
-                assertThat(rotate(phase, _ -> mission.readKeys())).as(phase.name()).isTrue();
+                assertThat(rotate(phase, _ -> mission.readKeys()))
+                        .as(phase.name())
+                        .isTrue();
                 mission.readKeys();
                 assertThat(reveal("github")).isEqualTo("content");
             }
@@ -292,7 +293,9 @@ class KeyRotationTest {
                         .setCredentials(Struct.newBuilder()
                                 .putFields(
                                         "token",
-                                        Value.newBuilder().setStringValue(content).build()))
+                                        Value.newBuilder()
+                                                .setStringValue(content)
+                                                .build()))
                         .build());
     }
 

@@ -4,6 +4,7 @@ import static java.util.Map.entry;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sortie.mission.api.ClientAddresses.Network;
 import dev.sortie.mission.domain.Bootstrap.ServiceAccount;
 import dev.sortie.mission.domain.CredentialKeys;
 import dev.sortie.mission.domain.CredentialKeyset;
@@ -34,6 +35,7 @@ class MissionConfigTest {
         assertThat(config.server().adminPort()).isEqualTo(7411);
         assertThat(config.credentialKeys()).isEqualTo(CredentialKeys.Source.NONE);
         assertThat(config.serviceAccounts()).isEmpty();
+        assertThat(config.trustedProxies()).isEmpty();
         assertThat(config.adminToken()).isNull();
         assertThat(config.loginsAtOnce()).isEqualTo(2);
         assertThat(config.loginsWaiting()).isEqualTo(64);
@@ -53,6 +55,7 @@ class MissionConfigTest {
                 entry("SORTIE_GRPC_PORT", "1"),
                 entry("SORTIE_CREDENTIAL_KEYS_FILE", keys.toString()),
                 entry("SORTIE_ADMIN_PORT", "2"),
+                entry("SORTIE_TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::1"),
                 entry("SORTIE_SERVICE_ACCOUNTS_FILE", accounts.toString()),
                 entry("SORTIE_ADMIN_TOKEN", admin),
                 entry("SORTIE_LOGINS_AT_ONCE", "3"),
@@ -72,6 +75,7 @@ class MissionConfigTest {
         assertThat(config.adminToken()).isEqualTo(admin);
         assertThat(config.loginsAtOnce()).isEqualTo(3);
         assertThat(config.loginsWaiting()).isEqualTo(4);
+        assertThat(config.trustedProxies()).containsExactly(Network.parse("10.0.0.0/8"), Network.parse("2001:db8::1"));
         assertThat(config.agentAddress()).isEqualTo("agent.example:7");
         assertThat(config.serviceToken()).isEqualTo("own");
     }
@@ -93,6 +97,7 @@ class MissionConfigTest {
                         "SORTIE_SERVICE_ACCOUNTS", "agent-service=hidden-token",
                         "SORTIE_ADMIN_TOKEN", "hidden-admin",
                         "SORTIE_CREDENTIAL_KEYS", "hidden-keys",
+                        "SORTIE_TRUSTED_PROXIES", "proxy.example",
                         "SORTIE_LOGINS_AT_ONCE", "0"),
                 List.of());
         MissionConfig.read(settings);
@@ -104,6 +109,7 @@ class MissionConfigTest {
                         "SORTIE_SERVICE_ACCOUNTS",
                         "SORTIE_CREDENTIAL_KEYS",
                         "SORTIE_ADMIN_TOKEN",
+                        "SORTIE_TRUSTED_PROXIES: proxy.example",
                         "SORTIE_LOGINS_AT_ONCE")
                 .hasMessageNotContaining("hidden");
     }

@@ -15,6 +15,7 @@ import dev.sortie.runtime.testing.RunningServer;
 import dev.sortie.runtime.testing.SettableClock;
 import dev.sortie.runtime.testing.TestDatabase;
 import dev.sortie.runtime.testing.TestPostgres;
+import dev.sortie.type.v1.Scope;
 import io.grpc.Channel;
 import java.security.SecureRandom;
 import java.sql.SQLException;
@@ -195,11 +196,12 @@ public final class MissionFixture implements AutoCloseable {
     }
 
     /** A new API token of somebody. */
-    public String newToken(String userId) {
+    public String newToken(String userId, Scope... scopes) {
         return AuthServiceGrpc.newBlockingStub(admin())
                 .createApiToken(CreateApiTokenRequest.newBuilder()
                         .setUserId(userId)
                         .setDisplayName("test")
+                        .addAllScopes(List.of(scopes))
                         .build())
                 .getSecret();
     }

@@ -9,6 +9,7 @@ import com.google.protobuf.DescriptorProtos.FieldDescriptorProto.Type;
 import dev.sortie.contract.Contract.Field;
 import dev.sortie.contract.Contract.Rpc;
 import dev.sortie.type.v1.Access;
+import dev.sortie.type.v1.Scope;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -40,6 +41,11 @@ class ContractTest {
             "sortie.agent.v1.WorkOrderService/CancelWorkOrder", "cancelling a cancelled order changes nothing",
             "sortie.agent.v1.WorkService/CompleteWork", "a result is accepted once by its claim token",
             "sortie.mission.v1.AuthService/CreateApiToken", "the answer holds a secret, which is never stored");
+
+    /** How RPCs begin that change nothing. */
+    private static final String[] READING = {
+        "Get", "List", "Query", "Diff", "Download", "Tail", "Watch", "Stream", "Assemble", "Explain", "Search", "Pull"
+    };
 
     private static final String COMMON_REASONS = "sortie.type.v1.ErrorReason";
 
@@ -91,6 +97,33 @@ class ContractTest {
                         CONTRACT.rpcs(),
                         rpc -> rpc.authorization().getAccess() == Access.ACCESS_UNSPECIFIED
                                 || rpc.authorization().getAccess() == Access.UNRECOGNIZED))
+                .isEmpty();
+    }
+
+    /** A limited token can call nothing whose scope it does not have, so nothing may be without one. */
+    @Test
+    void everyRpcThatAsksForATokenSaysWhichScopeItNeeds() {
+        assertThat(offenders(
+                        CONTRACT.rpcs(),
+                        rpc -> (rpc.authorization().getAccess() == Access.ACCESS_ANONYMOUS)
+                                        != rpc.authorization().getScopesList().isEmpty()
+                                || rpc.authorization().getScopesList().contains(Scope.SCOPE_UNSPECIFIED)
+                                || rpc.authorization().getScopesList().contains(Scope.UNRECOGNIZED)))
+                .as("RPCs without a scope: add `scopes: SCOPE_…` to the authorization option")
+                .isEmpty();
+        assertThat(offenders(
+                        CONTRACT.rpcs(),
+                        rpc -> rpc.authorization().getScopesList().contains(Scope.SCOPE_ANY)))
+                .containsExactly("sortie.mission.v1.AuthService/WhoAmI");
+    }
+
+    @Test
+    void nothingThatChangesSomethingNeedsNoMoreThanAScopeForReading() {
+        assertThat(offenders(
+                        CONTRACT.rpcs(),
+                        rpc -> rpc.authorization().getScopesList().stream()
+                                        .anyMatch(scope -> scope.name().endsWith("_READ"))
+                                && !hasAny(rpc, READING)))
                 .isEmpty();
     }
 

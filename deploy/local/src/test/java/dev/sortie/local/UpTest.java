@@ -110,10 +110,11 @@ class UpTest {
         var rotated = LaunchedSortie.run(data, "", "rotate-keys");
         assertThat(rotated.output()).contains("Added key ", "encrypts from now on", "Removed key ");
         assertThat(rotated.exitCode()).isEqualTo(ExitCode.OK);
-        assertThat(Files.readString(data.secrets().resolve("credential.keys")))
-                .isNotEqualTo(before);
+        assertThat(Files.readString(data.secrets().resolve("credential.keys"))).isNotEqualTo(before);
         var status = LaunchedSortie.run(data, "", "rotate-keys", "--phase=status");
-        assertThat(status.output()).containsPattern("key \\d+ \\(primary\\): 0 credentials").contains("server ");
+        assertThat(status.output())
+                .containsPattern("key \\d+ \\(primary\\): 0 credentials")
+                .contains("server ");
     }
 
     @Test

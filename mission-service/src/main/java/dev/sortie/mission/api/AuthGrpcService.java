@@ -30,13 +30,21 @@ public final class AuthGrpcService extends AuthServiceImplBase {
     private final Logins logins;
     private final UserTokens tokens;
     private final SigningKeys keys;
+    private final ClientAddresses addresses;
 
-    public AuthGrpcService(Replies replies, PageTokens pages, Logins logins, UserTokens tokens, SigningKeys keys) {
+    public AuthGrpcService(
+            Replies replies,
+            PageTokens pages,
+            Logins logins,
+            UserTokens tokens,
+            SigningKeys keys,
+            ClientAddresses addresses) {
         this.replies = replies;
         this.pages = pages;
         this.logins = logins;
         this.tokens = tokens;
         this.keys = keys;
+        this.addresses = addresses;
     }
 
     /** Not all in one transaction: checking a password takes longer than one should. */
@@ -45,7 +53,7 @@ public final class AuthGrpcService extends AuthServiceImplBase {
         replies.call(
                 request,
                 observer,
-                AuthProtos::toAttempt,
+                r -> AuthProtos.toAttempt(r, addresses.current()),
                 (caller, attempt) -> logins.login(attempt),
                 AuthProtos::toLoginResponse);
     }

@@ -8,6 +8,7 @@ import dev.sortie.mission.domain.ApiToken;
 import dev.sortie.mission.domain.Logins.Attempt;
 import dev.sortie.mission.domain.Logins.Login;
 import dev.sortie.mission.domain.SigningKeys;
+import dev.sortie.mission.domain.TokenScope;
 import dev.sortie.mission.domain.UserTokens.Created;
 import dev.sortie.mission.domain.UserTokens.Draft;
 import dev.sortie.mission.v1.CreateApiTokenRequest;
@@ -23,14 +24,20 @@ import dev.sortie.mission.v1.UserKind;
 import dev.sortie.mission.v1.WhoAmIResponse;
 import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.paging.Page;
+import dev.sortie.type.v1.Scope;
 import java.time.Instant;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Between logins, tokens and keys and their messages. */
 final class AuthProtos {
+    private static final String SCOPE = "SCOPE_";
+
     private AuthProtos() {}
 
-    static Attempt toAttempt(LoginRequest request) {
-        return new Attempt(request.getUsername(), request.getPassword());
+    static Attempt toAttempt(LoginRequest request, String address) {
+        return new Attempt(request.getUsername(), request.getPassword(), address);
     }
 
     static LoginResponse toLoginResponse(Login login) {
@@ -57,7 +64,10 @@ final class AuthProtos {
         return new Draft(
                 nullableUuid(request.getUserId()),
                 request.getDisplayName(),
-                request.hasExpireTime() ? instant(request.getExpireTime()) : null);
+                request.hasExpireTime() ? instant(request.getExpireTime()) : null,
+                request.getScopesList().stream()
+                        .map(scope -> TokenScope.valueOf(scope.name().substring(SCOPE.length())))
+                        .collect(Collectors.toUnmodifiableSet()));
     }
 
     static CreateApiTokenResponse toCreateResponse(Created created) {
@@ -98,6 +108,7 @@ final class AuthProtos {
                 .setUserId(caller.userId().toString())
                 .setUsername(caller.username())
                 .setRole(UserProtos.toMessage(caller.role()))
+                .addAllScopes(scopes(caller.scopes().stream()))
                 .setKind(caller.isService() ? UserKind.USER_KIND_SERVICE : UserKind.USER_KIND_HUMAN);
         if (caller.credentialId() != null) {
             principal.setApiTokenId(caller.credentialId().toString());
@@ -108,12 +119,17 @@ final class AuthProtos {
         return WhoAmIResponse.newBuilder().setPrincipal(principal).build();
     }
 
+    private static List<Scope> scopes(Stream<String> names) {
+        return names.map(name -> Scope.valueOf(SCOPE + name)).sorted().toList();
+    }
+
     private static dev.sortie.mission.v1.ApiToken toMessage(ApiToken token) {
         var message = dev.sortie.mission.v1.ApiToken.newBuilder()
                 .setApiTokenId(token.apiTokenId().toString())
                 .setUserId(token.userId().toString())
                 .setDisplayName(token.displayName())
                 .setPrefix(token.prefix())
+                .addAllScopes(scopes(token.scopes().stream().map(Enum::name)))
                 .setCreateTime(timestamp(token.createTime()));
         if (token.expireTime() != null) {
             message.setExpireTime(timestamp(token.expireTime()));

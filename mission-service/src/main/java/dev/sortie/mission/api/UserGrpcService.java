@@ -34,6 +34,7 @@ public final class UserGrpcService extends UserServiceImplBase {
     private final UserRemoval removal;
     private final Passwords passwords;
     private final PasswordChanges passwordChanges;
+    private final ClientAddresses addresses;
 
     public UserGrpcService(
             Database database,
@@ -42,7 +43,8 @@ public final class UserGrpcService extends UserServiceImplBase {
             Users users,
             UserRemoval removal,
             Passwords passwords,
-            PasswordChanges passwordChanges) {
+            PasswordChanges passwordChanges,
+            ClientAddresses addresses) {
         this.database = database;
         this.replies = replies;
         this.pages = pages;
@@ -50,6 +52,7 @@ public final class UserGrpcService extends UserServiceImplBase {
         this.removal = removal;
         this.passwords = passwords;
         this.passwordChanges = passwordChanges;
+        this.addresses = addresses;
     }
 
     @Override
@@ -88,7 +91,8 @@ public final class UserGrpcService extends UserServiceImplBase {
     }
 
     private PasswordChanges.Prepared prepare(ChangePasswordRequest request) {
-        return passwordChanges.prepare(database.queries(CallContext.principal()), UserProtos.toPasswordChange(request));
+        return passwordChanges.prepare(
+                database.queries(CallContext.principal()), UserProtos.toPasswordChange(request, addresses.current()));
     }
 
     /** Hashes the password here, before the transaction: it takes longer than a transaction should. */

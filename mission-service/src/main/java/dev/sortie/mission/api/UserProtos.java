@@ -86,9 +86,9 @@ final class UserProtos {
         return new UserRemoval.Deletion(uuid(request.getUserId()), request.getEtag());
     }
 
-    static PasswordChanges.Request toPasswordChange(ChangePasswordRequest request) {
+    static PasswordChanges.Request toPasswordChange(ChangePasswordRequest request, String address) {
         return new PasswordChanges.Request(
-                nullableUuid(request.getUserId()), request.getOldPassword(), request.getNewPassword());
+                nullableUuid(request.getUserId()), request.getOldPassword(), request.getNewPassword(), address);
     }
 
     /** Null for no role in particular. */

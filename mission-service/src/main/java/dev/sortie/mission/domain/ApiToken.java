@@ -1,6 +1,7 @@
 package dev.sortie.mission.domain;
 
 import java.time.Instant;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -9,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param userId the user that it acts as
  * @param prefix the first characters of the secret
+ * @param scopes what it is limited to; empty means everything that its user may do
  * @param expireTime null when it works for ever
  * @param lastUseTime to about a minute; null before the first use
  * @param revokeTime null while it works
@@ -18,6 +20,7 @@ public record ApiToken(
         UUID userId,
         String displayName,
         String prefix,
+        Set<TokenScope> scopes,
         @Nullable Instant expireTime,
         @Nullable Instant lastUseTime,
         @Nullable Instant revokeTime,

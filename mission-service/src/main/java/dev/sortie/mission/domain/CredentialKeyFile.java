@@ -41,8 +41,7 @@ public final class CredentialKeyFile implements AutoCloseable {
             return new CredentialKeyFile(
                     file,
                     lock(besides(file))
-                            .orElseThrow(() ->
-                                    new IllegalStateException("another rotate-keys is at work on " + file)));
+                            .orElseThrow(() -> new IllegalStateException("another rotate-keys is at work on " + file)));
         } catch (IOException failed) {
             throw new IllegalStateException(
                     "%s cannot be changed from here: %s (expected: a file in a folder that this process can write;"

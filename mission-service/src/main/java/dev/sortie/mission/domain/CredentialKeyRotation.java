@@ -113,8 +113,8 @@ public final class CredentialKeyRotation {
         long primary = keys.primaryId();
         tell.accept("key %d (primary): %d credentials".formatted(primary, credentials.countOfKey(queries, primary)));
         keys.nextId()
-                .ifPresent(id ->
-                        tell.accept("key %d (next): %d credentials".formatted(id, credentials.countOfKey(queries, id))));
+                .ifPresent(id -> tell.accept(
+                        "key %d (next): %d credentials".formatted(id, credentials.countOfKey(queries, id))));
         for (var replica : keyStore.replicas(queries)) {
             tell.accept("server %s: encrypts with %s, decrypts with %s"
                     .formatted(
@@ -181,11 +181,12 @@ public final class CredentialKeyRotation {
             tell.accept("Every credential is encrypted with key %d.".formatted(primary));
             return true;
         }
-        tell.accept("%d credentials cannot be decrypted with the keys of %s; put or delete them, or give their keys back: %s"
-                .formatted(
-                        unreadable.size(),
-                        file.path(),
-                        unreadable.subList(0, Math.min(10, unreadable.size()))));
+        tell.accept(
+                "%d credentials cannot be decrypted with the keys of %s; put or delete them, or give their keys back: %s"
+                        .formatted(
+                                unreadable.size(),
+                                file.path(),
+                                unreadable.subList(0, Math.min(10, unreadable.size()))));
         return false;
     }
 
@@ -195,7 +196,9 @@ public final class CredentialKeyRotation {
      * @param last the last credential it looked at; null when none was left
      */
     private record Batch(
-            int done, List<UUID> unreadable, @org.jspecify.annotations.Nullable UUID last) {}
+            int done,
+            List<UUID> unreadable,
+            @org.jspecify.annotations.Nullable UUID last) {}
 
     private Batch reencryptSome(Tx tx, CredentialKeyset keys, UUID after) {
         long primary = keys.primaryId();

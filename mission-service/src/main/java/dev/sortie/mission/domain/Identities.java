@@ -13,9 +13,9 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 
 /**
  * Who a token stands for, as the database says at this moment: a revoked token and a deactivated user are refused with
@@ -78,7 +78,7 @@ public final class Identities {
                 holder.role(),
                 kindOf(holder.kind()),
                 holder.apiTokenId(),
-                Set.of(),
+                holder.scopes().stream().map(Enum::name).collect(Collectors.toUnmodifiableSet()),
                 null,
                 expiresAt);
     }

@@ -23,7 +23,7 @@ public final class Logins {
     private final Passwords passwords;
     private final AccessTokens accessTokens;
     private final RefreshTokens refreshTokens;
-    private final LoginThrottle throttle;
+    private final LoginLimits limits;
 
     public Logins(
             Database database,
@@ -31,17 +31,21 @@ public final class Logins {
             Passwords passwords,
             AccessTokens accessTokens,
             RefreshTokens refreshTokens,
-            LoginThrottle throttle) {
+            LoginLimits limits) {
         this.database = database;
         this.store = store;
         this.passwords = passwords;
         this.accessTokens = accessTokens;
         this.refreshTokens = refreshTokens;
-        this.throttle = throttle;
+        this.limits = limits;
     }
 
-    /** A username and a password. */
-    public record Attempt(String username, String password) {
+    /**
+     * A username and a password.
+     *
+     * @param address where they come from; empty when that is not known
+     */
+    public record Attempt(String username, String password, String address) {
         @Override
         public String toString() {
             return "Attempt[" + username + "]";
@@ -56,7 +60,7 @@ public final class Logins {
      * another password: one password is checked, and the answer is the same.
      */
     public Login login(Attempt attempt) {
-        throttle.take(attempt.username());
+        limits.take(attempt.username(), attempt.address());
         var credentials = store.findCredentials(database.queries(), attempt.username());
         var hash = credentials.map(Credentials::passwordHash).orElse(null);
         // Before the transaction: it takes longer than one should.
@@ -64,7 +68,7 @@ public final class Logins {
         try {
             check = passwords.check(attempt.password(), hash);
         } catch (FailureException busy) {
-            throttle.giveBack(attempt.username());
+            limits.giveBack(attempt.username(), attempt.address());
             throw busy;
         }
         if (!check.fits() || hash == null) {
@@ -75,7 +79,7 @@ public final class Logins {
         var userId = credentials.orElseThrow().user().userId();
         var login = database.transaction(tx -> enter(tx, userId, hash, check.newHash()))
                 .orElseThrow(Logins::refused);
-        throttle.reset(attempt.username());
+        limits.reset(attempt.username(), attempt.address());
         return login;
     }
 

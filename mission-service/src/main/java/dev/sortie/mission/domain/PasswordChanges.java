@@ -17,13 +17,13 @@ public final class PasswordChanges {
     private final UserStore store;
     private final Passwords passwords;
     private final RefreshTokens refreshTokens;
-    private final LoginThrottle throttle;
+    private final LoginLimits limits;
 
-    public PasswordChanges(UserStore store, Passwords passwords, RefreshTokens refreshTokens, LoginThrottle throttle) {
+    public PasswordChanges(UserStore store, Passwords passwords, RefreshTokens refreshTokens, LoginLimits limits) {
         this.store = store;
         this.passwords = passwords;
         this.refreshTokens = refreshTokens;
-        this.throttle = throttle;
+        this.limits = limits;
     }
 
     /**
@@ -31,8 +31,9 @@ public final class PasswordChanges {
      *
      * @param userId whose password; null for the caller's
      * @param oldPassword empty where none is given
+     * @param address where the call comes from; empty when that is not known
      */
-    public record Request(@Nullable UUID userId, String oldPassword, String newPassword) {
+    public record Request(@Nullable UUID userId, String oldPassword, String newPassword, String address) {
         @Override
         public String toString() {
             return "Request[" + userId + "]";
@@ -78,22 +79,22 @@ public final class PasswordChanges {
         var oldHash = credentials.passwordHash();
         boolean first = oldHash == null && caller.reaches(Role.ADMIN);
         var proof = new Proof(caller.userId().equals(id) && !first, oldHash);
-        boolean proven = !proof.asked() || proves(credentials.user().username(), request.oldPassword(), oldHash);
+        boolean proven = !proof.asked() || proves(credentials.user().username(), request, oldHash);
         return new Prepared(id, proof, proven ? passwords.hash(request.newPassword()) : null);
     }
 
     /** Who has got hold of a token finds the password by trying as little as who has not. */
-    private boolean proves(String username, String oldPassword, @Nullable String oldHash) {
-        throttle.take(username);
+    private boolean proves(String username, Request request, @Nullable String oldHash) {
+        limits.take(username, request.address());
         boolean proven;
         try {
-            proven = passwords.verify(oldPassword, oldHash);
+            proven = passwords.verify(request.oldPassword(), oldHash);
         } catch (FailureException busy) {
-            throttle.giveBack(username);
+            limits.giveBack(username, request.address());
             throw busy;
         }
         if (proven) {
-            throttle.reset(username);
+            limits.reset(username, request.address());
         }
         return proven;
     }

@@ -20,6 +20,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -211,6 +212,7 @@ public final class ResourceCredentials {
                     .with("role", caller.role())
                     .exception();
         }
+        caller.requireScope(Set.of(TokenScope.ACCOUNT.name()));
         var credential = store.find(tx, id).orElseThrow(() -> notFound(id));
         var content = open(credential);
         tx.audit(

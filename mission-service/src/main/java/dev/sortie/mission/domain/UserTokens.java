@@ -16,7 +16,9 @@ import java.security.SecureRandom;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** The API tokens of users. */
@@ -40,11 +42,13 @@ public final class UserTokens {
      *
      * @param userId the user that it acts as; null for the caller
      * @param expireTime null for one that works for ever
+     * @param scopes what it shall be limited to; empty for what the caller's is
      */
     public record Draft(
             @Nullable UUID userId,
             String displayName,
-            @Nullable Instant expireTime) {}
+            @Nullable Instant expireTime,
+            Set<TokenScope> scopes) {}
 
     /** A new token and its secret, which is known here and now and never again. */
     public record Created(ApiToken apiToken, String secret) {
@@ -67,8 +71,18 @@ public final class UserTokens {
                     .exception();
         }
         users.get(tx, owner);
+        var scopes = scopesOf(tx.principal(), draft.scopes());
         var secret = ApiTokens.generate(random);
-        return new Created(insert(tx, owner, draft.displayName(), secret, draft.expireTime()), secret);
+        return new Created(insert(tx, owner, draft.displayName(), secret, draft.expireTime(), scopes), secret);
+    }
+
+    /** Who is limited gives nobody, and least of all themselves, a token that is less so. */
+    private static Set<TokenScope> scopesOf(Principal caller, Set<TokenScope> wanted) {
+        if (wanted.isEmpty()) {
+            return caller.scopes().stream().map(TokenScope::valueOf).collect(Collectors.toUnmodifiableSet());
+        }
+        wanted.forEach(scope -> caller.requireScope(Set.of(scope.name())));
+        return wanted;
     }
 
     /**
@@ -109,7 +123,7 @@ public final class UserTokens {
         for (var secret : secrets) {
             var present = store.findByHash(tx, ApiTokens.hash(secret));
             if (present.isEmpty()) {
-                insert(tx, userId, displayName, secret, null);
+                insert(tx, userId, displayName, secret, null, Set.of());
             } else if (!present.get().userId().equals(userId)) {
                 throw new IllegalStateException("one API token is given for two users");
             } else if (present.get().revokeTime() != null) {
@@ -119,12 +133,19 @@ public final class UserTokens {
         return revoked;
     }
 
-    private ApiToken insert(Tx tx, UUID userId, String displayName, String secret, @Nullable Instant expireTime) {
+    private ApiToken insert(
+            Tx tx,
+            UUID userId,
+            String displayName,
+            String secret,
+            @Nullable Instant expireTime,
+            Set<TokenScope> scopes) {
         var token = new ApiToken(
                 ids.next(),
                 userId,
                 displayName,
                 secret.substring(0, PREFIX_LENGTH),
+                scopes,
                 expireTime,
                 null,
                 null,

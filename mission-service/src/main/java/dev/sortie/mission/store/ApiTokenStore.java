@@ -1,6 +1,7 @@
 package dev.sortie.mission.store;
 
 import dev.sortie.mission.domain.ApiToken;
+import dev.sortie.mission.domain.TokenScope;
 import dev.sortie.mission.domain.UserKind;
 import dev.sortie.runtime.identity.Role;
 import dev.sortie.runtime.paging.Keyset;
@@ -12,19 +13,21 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** The api_tokens table, and who a token stands for. */
 public final class ApiTokenStore {
     private static final String COLUMNS = """
-            api_token_id, user_id, display_name, prefix, expires_at, last_used_at, revoked_at, created_at, version
+            api_token_id, user_id, display_name, prefix, scopes, expires_at, last_used_at, revoked_at, created_at, version
             """;
     private static final String INSERT = """
             INSERT INTO api_tokens (api_token_id, user_id, display_name, prefix, token_hash, expires_at,
-                                    created_at, updated_at)
+                                    scopes, created_at, updated_at)
             VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::bytea, $6::timestamptz,
-                    $7::timestamptz, $7::timestamptz)
+                    $8::text[], $7::timestamptz, $7::timestamptz)
             """;
     private static final String FIND_FOR_UPDATE =
             "SELECT " + COLUMNS + "FROM api_tokens WHERE api_token_id = $1::uuid FOR UPDATE";
@@ -51,14 +54,14 @@ public final class ApiTokenStore {
             """ + COLUMNS;
     private static final String DELETE_OF_USER = "DELETE FROM api_tokens WHERE user_id = $1::uuid RETURNING " + COLUMNS;
     private static final String FIND_HOLDER = """
-            SELECT t.api_token_id, t.expires_at, t.last_used_at, u.user_id, u.username, u.role, u.kind
+            SELECT t.api_token_id, t.scopes, t.expires_at, t.last_used_at, u.user_id, u.username, u.role, u.kind
             FROM api_tokens t JOIN users u ON u.user_id = t.user_id
             WHERE t.token_hash = $1::bytea AND t.revoked_at IS NULL AND u.is_active
               AND (t.expires_at IS NULL OR t.expires_at > $2::timestamptz)
             """;
     private static final String FIND_ACTIVE_USER = """
-            SELECT NULL::uuid AS api_token_id, NULL::timestamptz AS expires_at, NULL::timestamptz AS last_used_at,
-                   user_id, username, role, kind
+            SELECT NULL::uuid AS api_token_id, '{}'::text[] AS scopes, NULL::timestamptz AS expires_at,
+                   NULL::timestamptz AS last_used_at, user_id, username, role, kind
             FROM users WHERE user_id = $1::uuid AND is_active
             """;
     // A use is no change of the token; concurrent replicas may each note one.
@@ -75,6 +78,7 @@ public final class ApiTokenStore {
             Role role,
             UserKind kind,
             @Nullable UUID apiTokenId,
+            Set<TokenScope> scopes,
             @Nullable Instant expireTime,
             @Nullable Instant lastUseTime) {}
 
@@ -87,7 +91,8 @@ public final class ApiTokenStore {
                 token.prefix(),
                 hash,
                 token.expireTime(),
-                token.createTime());
+                token.createTime(),
+                token.scopes().stream().map(Enum::name).toArray(String[]::new));
     }
 
     public Optional<ApiToken> findForUpdate(Tx tx, UUID apiTokenId) {
@@ -140,8 +145,13 @@ public final class ApiTokenStore {
                 Rows.value(row, "role", Role.class),
                 Rows.value(row, "kind", UserKind.class),
                 row.getUUID("api_token_id"),
+                scopes(row),
                 Rows.nullableInstant(row, "expires_at"),
                 Rows.nullableInstant(row, "last_used_at"));
+    }
+
+    private static Set<TokenScope> scopes(Row row) {
+        return Rows.strings(row, "scopes").stream().map(TokenScope::valueOf).collect(Collectors.toUnmodifiableSet());
     }
 
     private static ApiToken toApiToken(Row row) {
@@ -150,6 +160,7 @@ public final class ApiTokenStore {
                 row.getUUID("user_id"),
                 row.getString("display_name"),
                 row.getString("prefix"),
+                scopes(row),
                 Rows.nullableInstant(row, "expires_at"),
                 Rows.nullableInstant(row, "last_used_at"),
                 Rows.nullableInstant(row, "revoked_at"),

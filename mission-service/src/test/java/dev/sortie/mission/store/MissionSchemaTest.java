@@ -14,7 +14,9 @@ import dev.sortie.mission.domain.MissionStatus;
 import dev.sortie.mission.domain.Move;
 import dev.sortie.mission.domain.TestResultStatus;
 import dev.sortie.mission.domain.TestRunStatus;
+import dev.sortie.mission.domain.TokenScope;
 import dev.sortie.runtime.testing.TestDatabase;
+import dev.sortie.type.v1.Scope;
 import java.sql.SQLException;
 import java.util.Set;
 import java.util.TreeSet;
@@ -48,6 +50,16 @@ class MissionSchemaTest {
                 TestResultStatus.class,
                 dev.sortie.mission.v1.TestResultStatus.getDescriptor());
         agree("moves_resource_check", Move.Resource.class, dev.sortie.mission.v1.MoveResource.getDescriptor());
+    }
+
+    @Test
+    void knowsTheSameScopesOfTokensAsTheCodeAndTheContract() throws SQLException {
+        var inCode = Stream.of(TokenScope.values()).map(Enum::name).collect(Collectors.toSet());
+        assertThat(allowed("api_tokens_scopes_check")).isEqualTo(inCode);
+        assertThat(Scope.getDescriptor().getValues())
+                .filteredOn(value -> value.getNumber() > Scope.SCOPE_ANY_VALUE)
+                .extracting(value -> value.getName().substring("SCOPE_".length()))
+                .containsExactlyInAnyOrderElementsOf(inCode);
     }
 
     @Test

@@ -1,19 +1,30 @@
 package dev.sortie.runtime.grpc;
 
+import dev.sortie.runtime.identity.Principal;
 import dev.sortie.type.v1.Access;
 import dev.sortie.type.v1.AuthorizationProto;
 import io.grpc.MethodDescriptor;
 import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 
 /** Who may call which RPC, as the contract's {@code authorization} option says. Without one: nobody. */
 final class AccessRules {
     private static final Set<String> FOR_ANYBODY = Set.of(
             "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection");
+    private static final Set<String> OF_ANY = Set.of(Principal.ANY_SCOPE);
     private static final String CHANNELZ = "grpc.channelz.v1.Channelz";
 
-    private final ConcurrentHashMap<String, Access> known = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<String, Rule> known = new ConcurrentHashMap<>();
+
+    /**
+     * Who may call.
+     *
+     * @param access the least a caller must be
+     * @param scopes one of which a limited credential must have
+     */
+    record Rule(Access access, Set<String> scopes) {}
 
     /** True for what the server offers about itself: health, reflection, channelz. */
     static boolean isOfServer(MethodDescriptor<?, ?> method) {
@@ -21,26 +32,27 @@ final class AccessRules {
         return service != null && (FOR_ANYBODY.contains(service) || CHANNELZ.equals(service));
     }
 
-    Access of(MethodDescriptor<?, ?> method) {
-        var access = known.get(method.getFullMethodName());
-        return access == null ? known.computeIfAbsent(method.getFullMethodName(), _ -> read(method)) : access;
+    Rule of(MethodDescriptor<?, ?> method) {
+        var rule = known.get(method.getFullMethodName());
+        return rule == null ? known.computeIfAbsent(method.getFullMethodName(), _ -> read(method)) : rule;
     }
 
-    private static Access read(MethodDescriptor<?, ?> method) {
+    private static Rule read(MethodDescriptor<?, ?> method) {
         var service = method.getServiceName();
         if (service != null && FOR_ANYBODY.contains(service)) {
-            return Access.ACCESS_ANONYMOUS;
+            return new Rule(Access.ACCESS_ANONYMOUS, OF_ANY);
         }
         if (CHANNELZ.equals(service)) {
-            return Access.ACCESS_ADMIN;
+            return new Rule(Access.ACCESS_ADMIN, OF_ANY);
         }
         if (method.getSchemaDescriptor() instanceof ProtoMethodDescriptorSupplier schema) {
-            var access = schema.getMethodDescriptor()
-                    .getOptions()
-                    .getExtension(AuthorizationProto.authorization)
-                    .getAccess();
-            return access == Access.UNRECOGNIZED ? Access.ACCESS_UNSPECIFIED : access;
+            var option = schema.getMethodDescriptor().getOptions().getExtension(AuthorizationProto.authorization);
+            var scopes = option.getScopesList().stream()
+                    .map(scope -> scope.name().replaceFirst("^SCOPE_", ""))
+                    .collect(Collectors.toUnmodifiableSet());
+            return new Rule(
+                    option.getAccess() == Access.UNRECOGNIZED ? Access.ACCESS_UNSPECIFIED : option.getAccess(), scopes);
         }
-        return Access.ACCESS_UNSPECIFIED;
+        return new Rule(Access.ACCESS_UNSPECIFIED, Set.of());
     }
 }

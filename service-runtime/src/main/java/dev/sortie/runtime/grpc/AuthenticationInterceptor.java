@@ -28,7 +28,7 @@ final class AuthenticationInterceptor implements ServerInterceptor {
     public <Q, P> ServerCall.Listener<Q> interceptCall(
             ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
         var state = CallContext.current();
-        if (state != null && rules.of(call.getMethodDescriptor()) != Access.ACCESS_ANONYMOUS) {
+        if (state != null && rules.of(call.getMethodDescriptor()).access() != Access.ACCESS_ANONYMOUS) {
             state.authenticated(onBehalf(authenticate(headers), headers));
         }
         return next.startCall(call, headers);

@@ -3,13 +3,14 @@ package dev.sortie.runtime.grpc;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.identity.Role;
+import dev.sortie.type.v1.Access;
 import dev.sortie.type.v1.ErrorReason;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 
-/** Lets a caller through whom the contract lets through. Who owns what is for the service to check. */
+/** Lets a caller through whom the contract lets through, with what their token is limited to. Who owns what is for the service to check. */
 final class AuthorizationInterceptor implements ServerInterceptor {
     private final AccessRules rules;
 
@@ -21,7 +22,8 @@ final class AuthorizationInterceptor implements ServerInterceptor {
     public <Q, P> ServerCall.Listener<Q> interceptCall(
             ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
         var caller = CallContext.principal();
-        var access = rules.of(call.getMethodDescriptor());
+        var rule = rules.of(call.getMethodDescriptor());
+        var access = rule.access();
         boolean allowed = switch (access) {
             case ACCESS_ANONYMOUS -> true;
             case ACCESS_VIEWER -> !caller.isNobody();
@@ -32,6 +34,9 @@ final class AuthorizationInterceptor implements ServerInterceptor {
         };
         if (!allowed) {
             throw refusal(access.name().replace("ACCESS_", ""), caller);
+        }
+        if (access != Access.ACCESS_ANONYMOUS) {
+            caller.requireScope(rule.scopes());
         }
         return next.startCall(call, headers);
     }

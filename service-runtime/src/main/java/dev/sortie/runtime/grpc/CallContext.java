@@ -4,6 +4,9 @@ import dev.sortie.runtime.identity.Principal;
 import io.grpc.Context;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +23,10 @@ public final class CallContext {
     public static final Metadata.Key<String> AUTHORIZATION =
             Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
+    /** Whom a proxy speaks for: addresses, the nearest one last. */
+    static final Metadata.Key<String> FORWARDED_FOR =
+            Metadata.Key.of("x-forwarded-for", Metadata.ASCII_STRING_MARSHALLER);
+
     static final Context.Key<CallContext> KEY = Context.key("sortie-call");
     private static final Principal ANONYMOUS = Principal.anonymous();
     private static final HexFormat HEX = HexFormat.of();
@@ -27,6 +34,20 @@ public final class CallContext {
     private final String correlationId;
     private volatile MethodDescriptor<?, ?> method;
     private volatile Principal principal = ANONYMOUS;
+    private volatile @Nullable InetAddress peer;
+    private volatile @Nullable String forwardedFor;
+
+    /** Where the call that this thread works for comes from: the other end of the connection; null where there is none. */
+    public static @Nullable InetAddress peer() {
+        var call = KEY.get();
+        return call == null ? null : call.peer;
+    }
+
+    /** What the other end says about whom it speaks for; null when it says nothing. To be believed of proxies only. */
+    public static @Nullable String forwardedFor() {
+        var call = KEY.get();
+        return call == null ? null : call.forwardedFor;
+    }
 
     CallContext(@Nullable String correlationId, MethodDescriptor<?, ?> method) {
         this.correlationId = correlationId != null && isAcceptable(correlationId) ? correlationId : newCorrelationId();
@@ -83,6 +104,11 @@ public final class CallContext {
 
     Principal caller() {
         return principal;
+    }
+
+    void calledFrom(@Nullable SocketAddress address, @Nullable String forwarded) {
+        peer = address instanceof InetSocketAddress socket ? socket.getAddress() : null;
+        forwardedFor = forwarded;
     }
 
     void authenticated(Principal caller) {

@@ -3,6 +3,7 @@ package dev.sortie.runtime.grpc;
 import io.grpc.Context;
 import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
 import io.grpc.ForwardingServerCallListener.SimpleForwardingServerCallListener;
+import io.grpc.Grpc;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
@@ -46,6 +47,8 @@ final class ObservationInterceptor implements ServerInterceptor {
     public <Q, P> ServerCall.Listener<Q> interceptCall(
             ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
         var state = new CallContext(headers.get(CallContext.CORRELATION_ID), call.getMethodDescriptor());
+        state.calledFrom(
+                call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR), headers.get(CallContext.FORWARDED_FOR));
         var context = Context.current().withValue(CallContext.KEY, state);
         var observed = new ObservedCall<>(call, state);
         var previous = context.attach();

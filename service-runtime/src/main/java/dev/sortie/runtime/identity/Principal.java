@@ -3,7 +3,9 @@ package dev.sortie.runtime.identity;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.type.v1.ErrorReason;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -15,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param role what the user may do
  * @param kind a person's or program's account, or one of Sortie's own services
  * @param credentialId the API token or login the call came with; null for what a service does by itself
- * @param scopes what the credential is limited to; empty means no limit
+ * @param scopes what the credential is limited to, by the names of the contract without their prefix; empty means no limit
  * @param actingFor the user on whose behalf a service calls; only services may say so
  * @param expiresAt when the credential ends; {@link Instant#MAX} when it does not
  */
@@ -34,6 +36,9 @@ public record Principal(
         USER,
         SERVICE
     }
+
+    /** The scope of what any credential is good for. */
+    public static final String ANY_SCOPE = "ANY";
 
     private static final UUID NOBODY = new UUID(0, 0);
 
@@ -87,6 +92,28 @@ public record Principal(
                     .with("id", resourceId)
                     .exception();
         }
+    }
+
+    /**
+     * Lets through whoever comes with a credential that is not limited, or limited to one of some scopes.
+     *
+     * @param anyOf names of scopes, without their prefix; {@value #ANY_SCOPE} lets everybody through
+     * @throws dev.sortie.runtime.failure.FailureException PERMISSION_DENIED for everybody else
+     */
+    public void requireScope(Collection<String> anyOf) {
+        if (scopes.isEmpty() || anyOf.contains(ANY_SCOPE) || anyOf.stream().anyMatch(scopes::contains)) {
+            return;
+        }
+        var required = String.join(",", new TreeSet<>(anyOf));
+        var present = String.join(",", new TreeSet<>(scopes));
+        throw Failure.permissionDenied(
+                        ErrorReason.ERROR_REASON_SCOPE_INSUFFICIENT,
+                        "the API token is limited to %s; this asks for %s",
+                        present,
+                        required.isEmpty() ? "one that is not limited" : required)
+                .with("required", required)
+                .with("scopes", present)
+                .exception();
     }
 
     /** As written to change logs: a user id, or the name of a service for what happens by itself. */

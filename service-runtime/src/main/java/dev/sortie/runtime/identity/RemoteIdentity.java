@@ -20,6 +20,7 @@ import java.time.InstantSource;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 
 /** Identity as mission-service sees it, for the services that do not own users. */
 public final class RemoteIdentity {
@@ -63,7 +64,7 @@ public final class RemoteIdentity {
                     role,
                     answer.getKind() == UserKind.USER_KIND_SERVICE ? Principal.Kind.SERVICE : Principal.Kind.USER,
                     answer.getApiTokenId().isEmpty() ? null : UUID.fromString(answer.getApiTokenId()),
-                    Set.of(),
+                    scopes(answer),
                     null,
                     answer.hasExpireTime() ? instant(answer.getExpireTime()) : Instant.MAX);
         } catch (StatusRuntimeException refused) {
@@ -71,6 +72,14 @@ public final class RemoteIdentity {
                     ? JwtAuthenticator.invalid()
                     : unreachable();
         }
+    }
+
+    /** A scope that this release does not know limits all the same: to nothing that it has. */
+    private static Set<String> scopes(dev.sortie.mission.v1.Principal answer) {
+        return answer.getScopesList().stream()
+                .map(scope -> scope.name().replaceFirst("^SCOPE_", ""))
+                .filter(scope -> !scope.equals(Principal.ANY_SCOPE))
+                .collect(Collectors.toUnmodifiableSet());
     }
 
     private String jwks() {

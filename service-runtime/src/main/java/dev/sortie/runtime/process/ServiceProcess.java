@@ -153,7 +153,9 @@ public final class ServiceProcess {
     }
 
     private String names() {
-        return Stream.concat(Stream.of("serve", "migrate"), program.commands().stream().map(Command::name))
+        return Stream.concat(
+                        Stream.of("serve", "migrate"),
+                        program.commands().stream().map(Command::name))
                 .map(name -> name + ", ")
                 .collect(Collectors.joining());
     }

@@ -16,6 +16,7 @@ import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.grpc.CallContext;
 import dev.sortie.runtime.grpc.PeerChannel;
 import dev.sortie.runtime.testing.SettableClock;
+import dev.sortie.type.v1.Scope;
 import io.grpc.Metadata;
 import io.grpc.Server;
 import io.grpc.ServerCall;
@@ -30,6 +31,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -286,6 +288,8 @@ class IdentityTest {
                                 .setUsername("ada")
                                 .setRole(UserRole.USER_ROLE_ADMIN)
                                 .setKind(UserKind.USER_KIND_SERVICE)
+                                .addScopes(Scope.SCOPE_WORK)
+                                .addScopesValue(999)
                                 .setExpireTime(Timestamps.fromSeconds(4_000_000_000L)))
                         .build());
                 observer.onCompleted();
@@ -316,6 +320,7 @@ class IdentityTest {
             var token = ApiTokens.generate(new SecureRandom());
             var principal = identity.authenticate(token);
             assertThat(principal.isService()).isTrue();
+            assertThat(principal.scopes()).containsExactlyInAnyOrder("WORK", "UNRECOGNIZED");
             assertThat(principal.role()).isEqualTo(Role.ADMIN);
             assertThat(principal.expiresAt()).isEqualTo(Instant.ofEpochSecond(4_000_000_000L));
             assertThat(seen).containsExactly("Bearer " + token);
@@ -339,6 +344,22 @@ class IdentityTest {
         developer.requireOwner(USER, "mission", USER);
         assertThatThrownBy(() -> developer.requireOwner(UUID.randomUUID(), "mission", USER))
                 .hasMessageContaining("ERROR_REASON_NOT_OWNER");
+        developer.requireScope(Set.of());
+        var limited = new Principal(
+                USER,
+                "ada",
+                Role.ADMIN,
+                Principal.Kind.SERVICE,
+                null,
+                Set.of("WORK", "UNRECOGNIZED"),
+                null,
+                Instant.MAX);
+        limited.requireScope(Set.of("ACCOUNT", "WORK"));
+        limited.requireScope(Set.of(Principal.ANY_SCOPE));
+        for (var scopes : List.of(Set.<String>of(), Set.of("AGENT_READ"))) {
+            assertThatThrownBy(() -> limited.requireScope(scopes))
+                    .hasMessageContaining("ERROR_REASON_SCOPE_INSUFFICIENT");
+        }
         var self = Principal.internal("agent-service");
         assertThat(self.actor()).isEqualTo("agent-service");
         assertThat(self.reaches(Role.ADMIN)).isTrue();

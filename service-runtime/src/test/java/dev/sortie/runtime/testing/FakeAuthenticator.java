@@ -4,6 +4,7 @@ import dev.sortie.runtime.identity.Authenticator;
 import dev.sortie.runtime.identity.JwtAuthenticator;
 import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.identity.Role;
+import dev.sortie.type.v1.Scope;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Set;
@@ -21,6 +22,24 @@ public final class FakeAuthenticator implements Authenticator {
 
     public FakeAuthenticator() {
         Set.of(VIEWER, DEVELOPER, ADMIN, SERVICE).forEach(principal -> principals.put(principal.username(), principal));
+        for (var scope : Scope.values()) {
+            know(
+                    limitedTo(scope),
+                    new Principal(
+                            SERVICE.userId(),
+                            SERVICE.username(),
+                            SERVICE.role(),
+                            SERVICE.kind(),
+                            null,
+                            Set.of(scope.name().replaceFirst("^SCOPE_", "")),
+                            null,
+                            Instant.MAX));
+        }
+    }
+
+    /** The token of a service that is limited to one scope; known from the start. */
+    public static String limitedTo(Scope scope) {
+        return "limited to " + scope;
     }
 
     /** From now on the token stands for the principal. */
