@@ -62,7 +62,8 @@ CREATE TABLE plans (
     -- How many tasks an ADAPTIVE plan keeps dispatched at present: moved by what becomes of them.
     adaptive_limit      integer       NOT NULL DEFAULT 1,
     deadline            timestamptz,
-    -- When it was last said that the deadline is near or has passed. Null when it was not, for this deadline.
+    -- When it was last said that the deadline is near or, at or after it, that it has passed. Null for neither, of this
+    -- deadline.
     deadline_warned_at  timestamptz,
     metadata            jsonb         NOT NULL DEFAULT '{}',
     -- A hidden plan, and when it will be gone for good.
@@ -105,7 +106,8 @@ CREATE INDEX plans_urgency_idx ON plans (urgency, created_at, plan_id);
 CREATE INDEX plans_project_urgency_idx ON plans (project_id, urgency, created_at, plan_id);
 -- Serves whoever warns of deadlines.
 CREATE INDEX plans_deadline_warning_idx ON plans (deadline)
-    WHERE deadline IS NOT NULL AND deadline_warned_at IS NULL AND status IN ('DRAFT', 'ACTIVE', 'PAUSED');
+    WHERE deadline IS NOT NULL AND (deadline_warned_at IS NULL OR deadline_warned_at < deadline)
+        AND status IN ('DRAFT', 'ACTIVE', 'PAUSED');
 -- Serves the purge of hidden plans.
 CREATE INDEX plans_purge_idx ON plans (purge_at) WHERE purge_at IS NOT NULL;
 
@@ -149,7 +151,8 @@ CREATE TABLE tasks (
     deadline            timestamptz,
     -- The deadline, or else the plan's, or else the end of time: what tasks are ordered by. Follows the plan's deadline.
     due_at              timestamptz   NOT NULL DEFAULT '10000-01-01 00:00:00+00',
-    -- When it was last said that the deadline is near or has passed. Null when it was not, for this deadline.
+    -- When it was last said that the deadline is near or, at or after it, that it has passed. Null for neither, of this
+    -- deadline.
     deadline_warned_at  timestamptz,
     -- How often the task has been queued.
     attempt             integer       NOT NULL DEFAULT 0,
@@ -255,7 +258,7 @@ CREATE INDEX tasks_dispatched_idx ON tasks (plan_id, task_id) WHERE dispatched;
 CREATE UNIQUE INDEX tasks_work_order_key ON tasks (work_order_id) WHERE work_order_id IS NOT NULL;
 -- Serves whoever warns of deadlines.
 CREATE INDEX tasks_deadline_warning_idx ON tasks (deadline)
-    WHERE deadline IS NOT NULL AND deadline_warned_at IS NULL
+    WHERE deadline IS NOT NULL AND (deadline_warned_at IS NULL OR deadline_warned_at < deadline)
         AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED');
 
 -- What one task has to do with another.

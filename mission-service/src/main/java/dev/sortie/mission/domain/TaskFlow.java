@@ -194,6 +194,13 @@ public final class TaskFlow {
         return fail(tx, locked, message, "");
     }
 
+    /** Somebody cancelled the order itself: nobody wants the task done any more. */
+    public Task cancelled(Tx tx, Locked locked, String reason) {
+        var cancelled = write(tx, locked.task(), locked.task().state().cancelled(reason, tx.now()));
+        changed(tx, cancelled);
+        return cancelled;
+    }
+
     /** Nobody shall do the current attempt any more: it is as if it had not been. The order is cancelled by the caller. */
     public Task takeBack(Tx tx, Locked locked, String why) {
         var task = locked.task();
