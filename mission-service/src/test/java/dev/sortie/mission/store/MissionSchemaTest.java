@@ -118,6 +118,41 @@ class MissionSchemaTest {
     }
 
     @Test
+    void keepsStreamedContentApartFromInlineContentAndFromWhatIsDeleted() throws SQLException {
+        arrange();
+        var asset = "01978c2e-0000-7000-8000-000000000060";
+        insertAsset(asset, "MISSION", MISSION, MISSION);
+        var one = " WHERE asset_id = '" + asset + "'";
+        refuses("assets_content_check", "UPDATE assets SET content_info = '{}'" + one);
+        refuses("assets_content_check", "UPDATE assets SET status = 'READY', content = '1', content_info = '{}'" + one);
+        refuses("assets_content_info_check", "UPDATE assets SET status = 'READY', content_info = '[]'" + one);
+        DATABASE.execute("UPDATE assets SET status = 'READY', content_info = '{}'" + one);
+        for (int i = 1; i <= 2; i++) {
+            DATABASE.execute("""
+                    INSERT INTO asset_contents (content_id, asset_id, media_type, created_at, updated_at)
+                    VALUES ('01978c2e-0000-7000-8000-00000000007%d', '%s', 'text/plain', now(), now())
+                    """.formatted(i, asset), """
+                    INSERT INTO asset_chunks (content_id, position, data, created_at, updated_at)
+                    VALUES ('01978c2e-0000-7000-8000-00000000007%d', 0, 'x', now(), now())
+                    """.formatted(i));
+        }
+        var complete = "UPDATE asset_contents SET status = 'COMPLETE', size = 1, sha256 = sha256('x')";
+        refuses("asset_contents_complete_check", "UPDATE asset_contents SET status = 'COMPLETE', size = 1");
+        refuses("asset_contents_sha256_check", complete.replace("sha256('x')", "'x'"));
+        refuses("asset_contents_size_check", complete.replace("= 1,", "= 1073741825,"));
+        refuses("asset_contents_asset_key", complete);
+        refuses("asset_chunks_position_check", "UPDATE asset_chunks SET position = 4096");
+        refuses("asset_chunks_data_check", "UPDATE asset_chunks SET data = ''");
+        // The pieces are removed by and by.
+        DATABASE.execute("DELETE FROM assets" + one);
+        assertThat(count("SELECT count(*) FROM asset_contents WHERE asset_id IS NULL"))
+                .isEqualTo(2);
+        assertThat(count("SELECT count(*) FROM asset_chunks")).isEqualTo(2);
+        DATABASE.execute("DELETE FROM asset_contents");
+        assertThat(count("SELECT count(*) FROM asset_chunks")).isZero();
+    }
+
+    @Test
     void keepsItemsOfDefinitionsOfDoneWhole() throws SQLException {
         arrange();
         var completer = "01978c2e-0000-7000-8000-000000000004";

@@ -3,6 +3,7 @@ package dev.sortie.mission.store;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sortie.mission.MissionFixture;
+import dev.sortie.mission.domain.AssetContentStatus;
 import dev.sortie.mission.domain.UserKind;
 import dev.sortie.runtime.identity.Role;
 import dev.sortie.runtime.testing.MigrationRules;
@@ -29,6 +30,7 @@ class SchemaTest {
     void knowsTheValuesOfEveryEnum() throws SQLException {
         assertSameValues("users_role_check", Role.class);
         assertSameValues("users_kind_check", UserKind.class);
+        assertSameValues("asset_contents_status_check", AssetContentStatus.class);
     }
 
     private static <E extends Enum<E>> void assertSameValues(String constraint, Class<E> type) throws SQLException {

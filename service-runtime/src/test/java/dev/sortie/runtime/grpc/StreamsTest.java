@@ -28,6 +28,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AutoClose;
@@ -156,6 +157,90 @@ class StreamsTest {
     }
 
     @Test
+    void waitsForTheOtherEndAsLongAsItIsTold() throws Exception {
+        SERVICE.get().append = in -> {
+            try {
+                in.next(Duration.ofSeconds(20));
+                in.next(Duration.ofMillis(50));
+                throw new AssertionError("something came");
+            } catch (TimeoutException silent) {
+                throw Failure.aborted(ErrorReason.ERROR_REASON_CONTENTION, "silence").exception();
+            }
+        };
+        var answer = new CompletableFuture<AppendLogsResponse>();
+        var sender = ExecutionServiceGrpc.newStub(SERVER.channel("service")).appendLogs(into(answer));
+        sender.onNext(append(1));
+        StatusAssert.fails(() -> {
+                    try {
+                        answer.get(20, TimeUnit.SECONDS);
+                    } catch (ExecutionException failed) {
+                        throw failed.getCause();
+                    }
+                })
+                .with(Status.Code.ABORTED, ErrorReason.ERROR_REASON_CONTENTION);
+
+        var ended = new CompletableFuture<Throwable>();
+        SERVICE.get().tail = stream -> {
+            try {
+                while (true) {
+                    stream.send(tail(64 * KIB.length()), Duration.ofMillis(50));
+                }
+            } catch (TimeoutException slow) {
+                ended.complete(slow);
+            }
+        };
+        var call = new AtomicReference<ClientCallStreamObserver<TailLogsRequest>>();
+        ExecutionServiceGrpc.newStub(SERVER.channel("viewer"))
+                .tailLogs(tailRequest(), receiver(call, new AtomicInteger()));
+        assertThat(ended.get(20, TimeUnit.SECONDS)).isNotNull();
+        call.get().cancel("enough", null);
+    }
+
+    @Test
+    void endsLongStreamsWhenTheServerStopsAndLetsOthersEnd() throws Exception {
+        var service = new AtomicReference<LogService>();
+        try (var server = RunningServer.start(
+                Things.IDENTITY, POSTGRES, new SettableClock(), new FakeAuthenticator(), runtime -> {
+                    service.set(new LogService(runtime.replies()));
+                    return List.of(service.get());
+                })) {
+            var begun = new CountDownLatch(2);
+            service.get().append = in -> {
+                begun.countDown();
+                int count = 0;
+                while (in.next() != null) {
+                    count++;
+                }
+                return AppendLogsResponse.newBuilder().setAppendedCount(count).build();
+            };
+            service.get().isLong = true;
+            var cut = new CompletableFuture<AppendLogsResponse>();
+            ExecutionServiceGrpc.newStub(server.channel("service")).appendLogs(into(cut)).onNext(append(1));
+            await(() -> begun.getCount() == 1);
+            service.get().isLong = false;
+            var whole = new CompletableFuture<AppendLogsResponse>();
+            var sender = ExecutionServiceGrpc.newStub(server.channel("service")).appendLogs(into(whole));
+            sender.onNext(append(1));
+            await(() -> begun.getCount() == 0);
+
+            var stopping = Thread.ofVirtual().start(() -> server.runtime().close());
+            StatusAssert.fails(() -> {
+                        try {
+                            cut.get(20, TimeUnit.SECONDS);
+                        } catch (ExecutionException failed) {
+                            throw failed.getCause();
+                        }
+                    })
+                    .with(Status.Code.UNAVAILABLE, ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE)
+                    .metadata("dependency", "server");
+            sender.onNext(append(2));
+            sender.onCompleted();
+            assertThat(whole.get(20, TimeUnit.SECONDS).getAppendedCount()).isEqualTo(2);
+            stopping.join();
+        }
+    }
+
+    @Test
     void refusesABrokenMessageInTheMiddleAndTellsTheReceiver() throws Exception {
         var ended = new CompletableFuture<Throwable>();
         SERVICE.get().append = in -> {
@@ -208,6 +293,7 @@ class StreamsTest {
     private static final class LogService extends ExecutionServiceGrpc.ExecutionServiceImplBase {
         private final Replies replies;
         volatile ServerStream.Body<TailLogsResponse> tail = _ -> {};
+        volatile boolean isLong;
         volatile java.util.function.Function<ClientStream<AppendLogsRequest>, AppendLogsResponse> append =
                 _ -> AppendLogsResponse.getDefaultInstance();
 
@@ -223,7 +309,7 @@ class StreamsTest {
 
         @Override
         public StreamObserver<AppendLogsRequest> appendLogs(StreamObserver<AppendLogsResponse> observer) {
-            return replies.receive(observer, append);
+            return isLong ? replies.receiveLong(observer, 1, append) : replies.receive(observer, append);
         }
     }
 
