@@ -24,6 +24,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -63,9 +64,19 @@ final class Cluster implements AutoCloseable {
      * @param folder an empty folder for logs and the search index
      */
     static Cluster start(Path folder) {
+        return start(folder, Map.of());
+    }
+
+    /**
+     * The same with more in the environment of mission-service.
+     *
+     * @param missionEnvironment settings, and what the JVM reads there
+     */
+    static Cluster start(Path folder, Map<String, String> missionEnvironment) {
         var cluster = new Cluster(folder);
         try {
             cluster.configure();
+            cluster.environments.get("mission").putAll(missionEnvironment);
             SERVICES.forEach(cluster::launch);
             SERVICES.forEach(cluster::awaitReady);
             return cluster;
@@ -103,6 +114,18 @@ final class Cluster implements AutoCloseable {
         processes.get(service).kill();
         launch(service);
         awaitReady(service);
+    }
+
+    /** Looks into the database of a service, as its owner: the first column of the first row. */
+    String query(String service, String sql) {
+        try (var connection = databases.get(service).connectAsOwner();
+                var statement = connection.createStatement();
+                var rows = statement.executeQuery(sql)) {
+            rows.next();
+            return rows.getString(1);
+        } catch (SQLException e) {
+            throw new AssertionError(e);
+        }
     }
 
     /** The end of what a service wrote to its log. */
