@@ -221,7 +221,7 @@ public record MissionConfig(
                         d.uploadsAtOnce(),
                         1,
                         1_000,
-                        "contents of assets taken at the same time, each in some 5 MiB of memory"),
+                        "contents of assets taken at the same time, each in some 8 MiB of memory"),
                 settings.integer(
                         "SORTIE_DOWNLOADS_AT_ONCE",
                         d.downloadsAtOnce(),

@@ -93,11 +93,16 @@ final class Connection implements AutoCloseable {
                 throw new CliException("the call failed: " + failed.getMessage(), failed);
             }
             if (!PASSING.contains(failure.getCode()) || System.nanoTime() > end) {
-                throw new CliException(explain(failure));
+                throw refusal(failure);
             }
             LockSupport.parkNanos(pause.toNanos());
             pause = pause.multipliedBy(2).compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : pause.multipliedBy(2);
         }
+    }
+
+    /** What the service answered, as it is told to a person. */
+    CliException refusal(Status failure) {
+        return new CliException(explain(failure));
     }
 
     @Override

@@ -8,7 +8,10 @@ import java.util.Map;
 /** {@code sortie report-tests} and whatever else speaks to running servers. */
 public final class Main {
 
-    private static final Map<String, Command> COMMANDS = Map.of("report-tests", new ReportTestsCommand());
+    private static final Map<String, Command> COMMANDS = Map.of(
+            "report-tests", new ReportTestsCommand(),
+            "upload", new UploadCommand(),
+            "download", new DownloadCommand());
 
     private Main() {}
 

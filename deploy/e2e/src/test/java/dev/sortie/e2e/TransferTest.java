@@ -101,7 +101,9 @@ class TransferTest {
         cluster.killAndRestart("mission");
         assertThat(failure(upload)).isEqualTo(Status.Code.UNAVAILABLE);
         await(() -> count("asset_contents WHERE status = 'UPLOADING' OR asset_id IS NULL") == 0);
-        assertThat(count("asset_chunks k WHERE NOT EXISTS (SELECT FROM asset_contents c WHERE c.content_id = k.content_id)"))
+        assertThat(
+                        count(
+                                "asset_chunks k WHERE NOT EXISTS (SELECT FROM asset_contents c WHERE c.content_id = k.content_id)"))
                 .isZero();
         assertThat(assets.getAsset(
                                 GetAssetRequest.newBuilder().setAssetId(asset).build())

@@ -46,7 +46,12 @@ public final class AssetGrpcService extends AssetServiceImplBase {
 
     @Override
     public void getAsset(GetAssetRequest request, StreamObserver<GetAssetResponse> observer) {
-        replies.read(request, observer, r -> uuid(r.getAssetId()), assets::get, AssetProtos::toGetResponse);
+        replies.read(
+                request,
+                observer,
+                r -> uuid(r.getAssetId()),
+                (queries, id) -> request.getWithoutContent() ? assets.getHead(queries, id) : assets.get(queries, id),
+                AssetProtos::toGetResponse);
     }
 
     @Override

@@ -11,6 +11,8 @@ import dev.sortie.runtime.sql.Tx;
 import java.io.ByteArrayOutputStream;
 import java.util.List;
 import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Streamed contents of assets. One comes in many short transactions, which nobody sees anything of, and becomes the
@@ -19,6 +21,8 @@ import java.util.UUID;
 public final class AssetContents {
     /** How long the pieces are that a content is kept in, all but the last one. */
     public static final int CHUNK_BYTES = 256 * 1024;
+
+    private static final Logger LOG = LoggerFactory.getLogger(AssetContents.class);
 
     private final AssetContentStore contents;
     private final AssetStore store;
@@ -113,6 +117,10 @@ public final class AssetContents {
                 upload.summary().isEmpty() ? sketch.summary() : upload.summary(),
                 sketch.tokenCount());
         tx.change(Assets.describe(Change.updated("asset", written.id(), written.version()), written));
+        tx.afterCommit(() -> LOG.atInfo()
+                .addKeyValue("asset_id", written.id())
+                .addKeyValue("bytes", info.size())
+                .log("asset has streamed content"));
         return written;
     }
 

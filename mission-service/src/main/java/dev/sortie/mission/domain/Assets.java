@@ -88,6 +88,11 @@ public final class Assets {
         return assets.find(queries, id).orElseThrow(() -> Refusals.notFound("asset", id));
     }
 
+    /** Reads an asset without its content. */
+    public Asset getHead(Queries queries, UUID id) {
+        return assets.findHead(queries, id).orElseThrow(() -> Refusals.notFound("asset", id));
+    }
+
     /** A page of assets by creation, without their content. */
     public Page<Asset> list(Queries queries, AssetStore.Filter filter, PageRequest page) {
         return page.page(

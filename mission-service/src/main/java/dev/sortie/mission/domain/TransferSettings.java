@@ -5,7 +5,7 @@ import java.time.Duration;
 /**
  * What the server takes on to move the contents of assets.
  *
- * @param uploadsAtOnce uploads in hand at once, each in some 5 MiB of memory
+ * @param uploadsAtOnce uploads in hand at once, each in some 8 MiB of memory
  * @param downloadsAtOnce downloads in hand at once, each in about 1 MiB of memory
  * @param idleTime how long an upload may send nothing, and a download take nothing
  * @param maxBytes the largest content

@@ -16,6 +16,7 @@ import dev.sortie.mission.v1.AssetServiceGrpc.AssetServiceBlockingStub;
 import dev.sortie.mission.v1.AssetStatus;
 import dev.sortie.mission.v1.CreateAssetRequest;
 import dev.sortie.mission.v1.DeleteAssetRequest;
+import dev.sortie.mission.v1.GetAssetRequest;
 import dev.sortie.mission.v1.ListAssetsRequest;
 import dev.sortie.mission.v1.UpdateAssetRequest;
 import dev.sortie.mission.v1.UserRole;
@@ -268,6 +269,17 @@ class AssetGrpcServiceTest {
                         assets.listAssets(first.toBuilder().clearScopeType().build()))
                 .with(Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_FIELD_INVALID)
                 .field("scope_type");
+    }
+
+    @Test
+    void readsAnAssetWithoutItsContentWhenAsked() {
+        var made = developer.createAsset(ofMission().setContent(text("large")).build());
+        var request = GetAssetRequest.newBuilder().setAssetId(made.getAssetId()).setWithoutContent(true);
+        assertThat(assets.getAsset(request.build()).getAsset())
+                .isEqualTo(made.toBuilder().clearContent().build());
+        StatusAssert.fails(() -> assets.getAsset(
+                        request.setAssetId(UUID.randomUUID().toString()).build()))
+                .with(Code.NOT_FOUND, ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND);
     }
 
     @Test

@@ -45,13 +45,11 @@ class StepTransferTest {
 
         FIXTURE.execute(step);
         FIXTURE.awaitOrder(step);
-        var payload = FIXTURE.agent()
-                .ordersOf(step.getToolStepId())
-                .getFirst()
-                .getPayload();
+        var payload = FIXTURE.agent().ordersOf(step.getToolStepId()).getFirst().getPayload();
         assertThat(payload.getFieldsOrThrow("parameters").getStructValue()).isEqualTo(struct("""
                 {"tree": {"asset_id": "%s", "size": 12, "sha256": "%s", "media_type": "text/plain"}, "limit": 10}
-                """.formatted(tree.getAssetId(), tree.getContentInfo().getSha256())));
+                """.formatted(
+                        tree.getAssetId(), tree.getContentInfo().getSha256())));
         assertThat(payload.getFieldsOrThrow("outputs").getStructValue())
                 .isEqualTo(struct("{\"report\": \"%s\"}".formatted(report.getAssetId())));
     }
@@ -60,7 +58,8 @@ class StepTransferTest {
     void stillChecksTheOtherParameters() {
         var hop = FIXTURE.activeHop();
         var tree = upload(FIXTURE.asset(hop), "a large tree");
-        var tool = FIXTURE.tool("{\"properties\": {\"tree\": {\"type\": \"null\"}, \"limit\": {\"type\": \"integer\"}}}", "{}");
+        var tool = FIXTURE.tool(
+                "{\"properties\": {\"tree\": {\"type\": \"null\"}, \"limit\": {\"type\": \"integer\"}}}", "{}");
         var step = FIXTURE.create(FIXTURE.step(hop)
                 .setToolId(tool)
                 .putParameterMapping("tree", fromAsset(tree))
@@ -68,9 +67,8 @@ class StepTransferTest {
         assertThat(step.getValidationErrorsList())
                 .singleElement()
                 .satisfies(error -> assertThat(error.getField()).isEqualTo("parameter_mapping.limit"));
-        var missing = FIXTURE.create(FIXTURE.step(hop)
-                .setToolId(tool)
-                .putParameterMapping("tree", fromAsset(FIXTURE.asset(hop))));
+        var missing = FIXTURE.create(
+                FIXTURE.step(hop).setToolId(tool).putParameterMapping("tree", fromAsset(FIXTURE.asset(hop))));
         assertThat(validate(missing).getValidationErrorsList())
                 .singleElement()
                 .satisfies(error -> assertThat(error.getMessage()).contains("is PENDING"));
@@ -99,8 +97,7 @@ class StepTransferTest {
     void failsWhenTheAssetHasAnotherContentThanTheResultSays() throws Exception {
         var hop = FIXTURE.activeHop();
         var report = FIXTURE.asset(hop);
-        var step = FIXTURE.create(
-                FIXTURE.step(hop).setToolId(FIXTURE.tool()).putResultMapping("report", into(report)));
+        var step = FIXTURE.create(FIXTURE.step(hop).setToolId(FIXTURE.tool()).putResultMapping("report", into(report)));
         FIXTURE.execute(step);
         upload(report, "something else");
         FIXTURE.complete(step, reference(report, sha256("what was meant")));
@@ -118,8 +115,7 @@ class StepTransferTest {
     void writesAResultOverStreamedContent() {
         var hop = FIXTURE.activeHop();
         var report = upload(FIXTURE.asset(hop), "the old one");
-        var step = FIXTURE.create(
-                FIXTURE.step(hop).setToolId(FIXTURE.tool()).putResultMapping("report", into(report)));
+        var step = FIXTURE.create(FIXTURE.step(hop).setToolId(FIXTURE.tool()).putResultMapping("report", into(report)));
         FIXTURE.execute(step);
         // A reference to another asset is a value like any other.
         var value = "{\"asset_id\": \"%s\", \"sha256\": \"%s\"}".formatted(step.getToolStepId(), "0".repeat(64));

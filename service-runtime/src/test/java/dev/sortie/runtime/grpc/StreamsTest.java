@@ -164,7 +164,8 @@ class StreamsTest {
                 in.next(Duration.ofMillis(50));
                 throw new AssertionError("something came");
             } catch (TimeoutException silent) {
-                throw Failure.aborted(ErrorReason.ERROR_REASON_CONTENTION, "silence").exception();
+                throw Failure.aborted(ErrorReason.ERROR_REASON_CONTENTION, "silence")
+                        .exception();
             }
         };
         var answer = new CompletableFuture<AppendLogsResponse>();
@@ -215,7 +216,9 @@ class StreamsTest {
             };
             service.get().isLong = true;
             var cut = new CompletableFuture<AppendLogsResponse>();
-            ExecutionServiceGrpc.newStub(server.channel("service")).appendLogs(into(cut)).onNext(append(1));
+            ExecutionServiceGrpc.newStub(server.channel("service"))
+                    .appendLogs(into(cut))
+                    .onNext(append(1));
             await(() -> begun.getCount() == 1);
             service.get().isLong = false;
             var whole = new CompletableFuture<AppendLogsResponse>();
