@@ -51,4 +51,4 @@ CREATE INDEX moves_plan_idx ON moves (plan_id, move_id DESC);
 CREATE INDEX moves_task_idx ON moves (task_id, move_id DESC);
 -- The same of one kind of resource, and of one resource.
 CREATE INDEX moves_mission_resource_idx ON moves (mission_id, resource, move_id DESC);
-CREATE INDEX moves_resource_idx ON moves (resource_id, move_id DESC);
+CREATE INDEX moves_resource_idx ON moves (mission_id, resource_id, move_id DESC);

@@ -216,6 +216,9 @@ public final class Database implements AutoCloseable {
                 .setPipeliningLimit(16);
         options.addProperty("application_name", serviceName)
                 .addProperty("TimeZone", "UTC")
+                // Calls are many and small: one that spreads over cores, or is compiled first, costs the others more.
+                .addProperty("max_parallel_workers_per_gather", "0")
+                .addProperty("jit", "off")
                 .addProperty(
                         "statement_timeout",
                         Long.toString(settings.statementTimeout().toMillis()))
