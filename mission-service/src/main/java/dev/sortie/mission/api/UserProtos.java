@@ -91,7 +91,6 @@ final class UserProtos {
                 nullableUuid(request.getUserId()), request.getOldPassword(), request.getNewPassword(), address);
     }
 
-    /** Null for no role in particular. */
     static UserStore.Filter toFilter(ListUsersRequest request) {
         return new UserStore.Filter(
                 toRole(request.getRole()),
@@ -103,6 +102,7 @@ final class UserProtos {
                 request.hasActive() ? request.getActive() : null);
     }
 
+    /** Null for no role in particular. */
     static @Nullable Role toRole(UserRole role) {
         return switch (role) {
             case USER_ROLE_VIEWER -> Role.VIEWER;

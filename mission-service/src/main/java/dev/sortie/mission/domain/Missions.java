@@ -236,6 +236,14 @@ public final class Missions {
         missions.lockOfUser(tx, userId).forEach(mission -> purge(tx, mission));
     }
 
+    /** Deletes what a user has in others' missions. For callers who are sure of their right to do it. */
+    void deleteAssetsOfUser(Tx tx, UUID userId) {
+        missions.lockWithAssetsOfUser(tx, userId);
+        assets.deleteOfUser(tx, userId)
+                .forEach(asset ->
+                        tx.change(Assets.describe(Change.deleted("asset", asset.id(), asset.version()), asset)));
+    }
+
     /** Purges one mission that was hidden long enough ago; false when there is none. */
     boolean purgeExpired(Tx tx) {
         var expired = missions.lockExpired(tx);

@@ -46,13 +46,14 @@ public final class UserRemoval {
     public record Deletion(UUID id, String etag) {}
 
     /**
-     * Deletes a user, their missions with everything in these, their tokens and credentials; projects and tasks stay, as
-     * nobody's. Returns the user as they were.
+     * Deletes a user, their missions with everything in these, their assets in others' missions, their tokens and
+     * credentials; projects and tasks stay, as nobody's. Returns the user as they were.
      */
     public User delete(Tx tx, Deletion deletion) {
         var id = deletion.id();
         // Missions are locked before users, as by everybody else.
         missions.purgeOfUser(tx, id);
+        missions.deleteAssetsOfUser(tx, id);
         forget(tx, id);
         var administrators = store.lockAdministrators(tx);
         var user = store.lockForDelete(tx, id).orElseThrow(() -> Refusals.notFound("user", id));
@@ -60,6 +61,7 @@ public final class UserRemoval {
         Users.checkRemaining(administrators, user);
         // Those that came between the two locks. None comes after the second one.
         missions.purgeOfUser(tx, id);
+        missions.deleteAssetsOfUser(tx, id);
         forget(tx, id);
         // Rather than by the database's cascade: each of them is somebody's to know of.
         tokens.deleteOfUser(tx, id)

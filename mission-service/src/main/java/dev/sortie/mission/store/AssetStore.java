@@ -62,8 +62,9 @@ public final class AssetStore {
             SELECT asset_id, content::text AS content FROM assets
             WHERE asset_id = ANY($1::uuid[]) AND status = 'READY' AND content IS NOT NULL
             """;
+    // Asked for each asset by itself, by a primary key: a join could read all missions.
     private static final String VISIBLE =
-            " AND EXISTS (SELECT FROM missions m WHERE m.mission_id = assets.mission_id AND m.deleted_at IS NULL)";
+            " AND (SELECT m.deleted_at IS NULL FROM missions m WHERE m.mission_id = assets.mission_id)";
     // Those of the mission first, then those of its hops in their order. Long descriptions are cut.
     private static final String LIST_OF_TREE =
             "SELECT " + HEAD.replace(" description,", " left(description, $6::int) AS description,") + """
@@ -134,6 +135,7 @@ public final class AssetStore {
     private static final String DELETE = "DELETE FROM assets WHERE asset_id = $1::uuid";
     private static final String DELETE_OF_HOP =
             "DELETE FROM assets WHERE hop_id = $2::uuid AND mission_id = $1::uuid RETURNING " + HEAD;
+    private static final String DELETE_OF_USER = "DELETE FROM assets WHERE user_id = $1::uuid RETURNING " + HEAD;
     private static final String DELETE_OF_MISSION = "DELETE FROM assets WHERE mission_id = $1::uuid RETURNING " + HEAD;
 
     /** What assets belong to. */
@@ -360,6 +362,11 @@ public final class AssetStore {
     /** Deletes the assets in a hop's scope; tells which. */
     public List<Asset> deleteOfHop(Tx tx, UUID missionId, UUID hopId) {
         return tx.list(DELETE_OF_HOP, AssetStore::toHead, missionId, hopId);
+    }
+
+    /** Deletes the assets of a user, in whose mission they may be; tells which. */
+    public List<Asset> deleteOfUser(Tx tx, UUID userId) {
+        return tx.list(DELETE_OF_USER, AssetStore::toHead, userId);
     }
 
     /** Deletes the assets of a mission and its hops; tells which. */

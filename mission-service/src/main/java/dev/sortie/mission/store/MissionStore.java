@@ -47,6 +47,12 @@ public final class MissionStore {
                     """;
     private static final String LOCK_OF_USER =
             "SELECT " + COLUMNS + "FROM missions WHERE user_id = $1::uuid ORDER BY mission_id FOR UPDATE";
+    // Others' missions, in the order of the ids, so that two transactions never wait for each other.
+    private static final String LOCK_WITH_ASSETS_OF_USER = """
+            SELECT mission_id FROM missions
+            WHERE mission_id IN (SELECT a.mission_id FROM assets a WHERE a.user_id = $1::uuid)
+            ORDER BY mission_id FOR NO KEY UPDATE
+            """;
     private static final String UPDATE_FIELDS = """
             UPDATE missions
             SET name = $2::text, description = $3::text, goal = $4::text, success_criteria = $5::text::jsonb,
@@ -142,6 +148,11 @@ public final class MissionStore {
     /** All missions of a user that are to be deleted, hidden or not. */
     public List<Mission> lockOfUser(Tx tx, UUID userId) {
         return tx.list(LOCK_OF_USER, MissionStore::toMission, userId);
+    }
+
+    /** Holds the missions in which a user has assets. */
+    public void lockWithAssetsOfUser(Tx tx, UUID userId) {
+        tx.list(LOCK_WITH_ASSETS_OF_USER, row -> row.getUUID("mission_id"), userId);
     }
 
     /** A hidden mission whose time is over and that nobody else is purging. */
