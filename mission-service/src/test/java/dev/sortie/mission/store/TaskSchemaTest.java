@@ -145,6 +145,23 @@ class TaskSchemaTest {
         assertThat(count("SELECT count(*) FROM users")).isOne();
     }
 
+    @Test
+    void findsWhatIsDueByIndexesThatLeaveOutWhatWasWarnedOf() throws SQLException {
+        for (var table : new String[] {"plans", "tasks"}) {
+            try (var connection = DATABASE.connectAsOwner();
+                    var query = connection.prepareStatement(
+                            "SELECT pg_get_expr(indpred, indrelid) FROM pg_index WHERE indexrelid = ?::regclass")) {
+                query.setString(1, table + "_deadline_warning_idx");
+                try (var rows = query.executeQuery()) {
+                    assertThat(rows.next()).isTrue();
+                    assertThat(rows.getString(1)).contains("deadline_warned_at IS NULL");
+                }
+            }
+        }
+        assertThatThrownBy(() -> DATABASE.execute("UPDATE tasks SET due_at = NULL"))
+                .hasMessageContaining("\"due_at\"");
+    }
+
     private static <E extends Enum<E>> void agree(String constraint, Class<E> code, EnumDescriptor contract)
             throws SQLException {
         var inCode = Stream.of(code.getEnumConstants()).map(Enum::name).collect(Collectors.toSet());
