@@ -242,16 +242,21 @@ CREATE INDEX tasks_repository_idx ON tasks (repository_url, created_at DESC, tas
 CREATE INDEX tasks_tags_idx ON tasks USING gin (tags);
 CREATE INDEX tasks_mobile_sync_idx ON tasks (sync_status, created_at DESC, task_id DESC) WHERE sync_status <> 'LOCAL';
 CREATE INDEX tasks_awaiting_approval_idx ON tasks (created_at DESC, task_id DESC) WHERE awaiting_approval;
--- The lists by deadline, and by priority and deadline: all, a plan's, those in a status.
+-- The lists by deadline, and by priority and deadline: all, a plan's, a person's, those in a status.
 CREATE INDEX tasks_due_idx ON tasks (due_at, task_id);
 CREATE INDEX tasks_plan_due_idx ON tasks (plan_id, due_at, task_id);
+CREATE INDEX tasks_assigned_user_due_idx ON tasks (assigned_user_id, due_at, task_id);
 CREATE INDEX tasks_status_due_idx ON tasks (status, due_at, task_id);
 CREATE INDEX tasks_urgency_idx ON tasks (urgency, due_at, created_at, task_id);
 CREATE INDEX tasks_plan_urgency_idx ON tasks (plan_id, urgency, due_at, created_at, task_id);
+CREATE INDEX tasks_assigned_user_urgency_idx ON tasks (assigned_user_id, urgency, due_at, created_at, task_id);
 CREATE INDEX tasks_status_urgency_idx ON tasks (status, urgency, due_at, created_at, task_id);
--- What is ready, in the order in which it should be done: everywhere, and in a plan.
+-- What is ready, in the order in which it should be done: everywhere, in a plan, of a type, for a permission level.
 CREATE INDEX tasks_ready_idx ON tasks (urgency, due_at, created_at, task_id) WHERE status = 'PENDING';
 CREATE INDEX tasks_plan_ready_idx ON tasks (plan_id, urgency, due_at, created_at, task_id) WHERE status = 'PENDING';
+CREATE INDEX tasks_type_ready_idx ON tasks (task_type, urgency, due_at, created_at, task_id) WHERE status = 'PENDING';
+CREATE INDEX tasks_level_ready_idx ON tasks (permission_level, urgency, due_at, created_at, task_id)
+    WHERE status = 'PENDING';
 -- What is dispatched, of each plan: how many there are, and what is to be reconciled with agent-service.
 CREATE INDEX tasks_dispatched_idx ON tasks (plan_id, task_id) WHERE dispatched;
 -- No order does two tasks.

@@ -97,32 +97,6 @@ public record Task(
                     others.syncStatus,
                     deadline);
         }
-
-        /** The same, assigned to nobody. */
-        Fields unassigned() {
-            return new Fields(
-                    title,
-                    description,
-                    type,
-                    permissionLevel,
-                    priority,
-                    repositoryUrl,
-                    branchName,
-                    issueNumber,
-                    prNumber,
-                    context,
-                    executionContext,
-                    metadata,
-                    tags,
-                    null,
-                    assignedAgentId,
-                    assignedAgentType,
-                    estimatedHours,
-                    mobileTaskId,
-                    deviceFingerprint,
-                    syncStatus,
-                    deadline);
-        }
     }
 
     /**

@@ -423,18 +423,18 @@ public final class TaskFlow {
     /** The one place where a task moves. */
     private Task write(Tx tx, Task before, Task.State state) {
         var after = tasks.updateState(tx, before.id(), state);
-        noteUpdate(tx, before, after);
+        noteUpdate(tx, before.status(), after);
         return after;
     }
 
     /** Tells of a change, which may be a move. */
-    void noteUpdate(Tx tx, Task before, Task after) {
+    void noteUpdate(Tx tx, TaskStatus before, Task after) {
         note(tx, after);
-        record(tx, before.status(), after);
-        if (before.status() != after.status()) {
+        record(tx, before, after);
+        if (before != after.status()) {
             LOG.atDebug()
                     .addKeyValue("task_id", after.id())
-                    .addKeyValue("from", before.status())
+                    .addKeyValue("from", before)
                     .addKeyValue("task_status", after.status())
                     .log("task moves");
         }

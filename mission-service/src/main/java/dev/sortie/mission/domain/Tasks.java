@@ -179,6 +179,16 @@ public final class Tasks {
 
     /** A page of tasks, without their results. */
     public Page<Task> list(Queries queries, TaskStore.Filter filter, PageRequest page) {
+        if (!filter.isServed()) {
+            throw Failure.invalidArgument(
+                            dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID,
+                            "order_by",
+                            "%s goes with a filter like this only for the tasks of a plan or of an assigned user"
+                                    + " (expected: plan_id or assigned_user_id, or no order)",
+                            filter.order())
+                    .with("field_count", 1)
+                    .exception();
+        }
         return page.page(
                 tasks.list(queries, filter, page.after(), page.limit()), task -> TaskStore.key(filter.order(), task));
     }
@@ -206,7 +216,7 @@ public final class Tasks {
             status = TaskFlow.unblocked(fields);
         }
         var updated = tasks.updateFields(tx, task.id(), fields, dueAt(fields, locked.plan()), status);
-        flow.noteUpdate(tx, task, updated);
+        flow.noteUpdate(tx, task.status(), updated);
         if (updated.status() != TaskStatus.PENDING) {
             return updated;
         }
@@ -430,11 +440,7 @@ public final class Tasks {
      * callers who are sure of their right to do it.
      */
     void forget(Tx tx, UUID userId) {
-        for (var task : tasks.lockAssignedTo(tx, userId)) {
-            var fields = task.fields().unassigned();
-            var status = task.status() == TaskStatus.ASSIGNED ? TaskStatus.PENDING : task.status();
-            flow.noteUpdate(tx, task, tasks.updateFields(tx, task.id(), fields, task.dueAt(), status));
-        }
+        tasks.clearAssignee(tx, userId).forEach(moved -> flow.noteUpdate(tx, moved.before(), moved.task()));
         tasks.clearCreator(tx, userId).forEach(task -> TaskFlow.note(tx, task));
     }
 

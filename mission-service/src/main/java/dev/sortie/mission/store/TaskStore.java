@@ -80,14 +80,31 @@ public final class TaskStore {
                 AND status IN ('PENDING', 'QUEUED', 'ASSIGNED', 'IN_PROGRESS', 'BLOCKED')
             ORDER BY task_id FOR NO KEY UPDATE
             """;
-    private static final String LOCK_ASSIGNED_TO = "SELECT " + COLUMNS + """
-            FROM tasks WHERE assigned_user_id = $1::uuid ORDER BY task_id FOR NO KEY UPDATE
+    // What a change tells, and no more: a user may leave many tasks behind.
+    private static final String TOLD = """
+            NULL::text AS result, new.task_id, new.plan_id, new.parent_task_id, new.depth, '' AS title, '' AS description,
+            new.task_type, new.permission_level, new.priority, new.status, new.status_reason, '' AS repository_url,
+            '' AS branch_name, NULL::int AS issue_number, NULL::int AS pr_number, '{}' AS context,
+            '{}' AS execution_context, '{}' AS metadata, '{}'::text[] AS tags, new.created_by, new.assigned_user_id,
+            new.assigned_agent_id, new.assigned_agent_type, new.assigned_worker_id, new.progress_percentage,
+            new.estimated_hours, new.actual_hours, new.mobile_task_id, new.device_fingerprint, new.sync_status,
+            new.deadline, new.due_at, new.attempt, new.dispatched, new.work_order_id, new.queue_name,
+            '' AS error_message, new.awaiting_approval, '' AS rejection_reason, new.started_at, new.completed_at,
+            new.created_at, new.updated_at, new.version
             """;
+    private static final String CLEAR_ASSIGNEE = """
+            UPDATE tasks
+            SET assigned_user_id = NULL, status = CASE status WHEN 'ASSIGNED' THEN 'PENDING' ELSE status END,
+                status_reason = CASE status WHEN 'ASSIGNED' THEN '' ELSE status_reason END,
+                updated_at = $2::timestamptz, version = version + 1
+            WHERE assigned_user_id = $1::uuid
+            RETURNING old.status AS before,
+            """ + TOLD;
     private static final String CLEAR_CREATOR = """
             UPDATE tasks SET created_by = NULL, updated_at = $2::timestamptz, version = version + 1
             WHERE created_by = $1::uuid
             RETURNING
-            """ + LISTED;
+            """ + TOLD;
     private static final String SUBTREE = """
             WITH RECURSIVE subtree (task_id) AS (
                 SELECT $1::uuid
@@ -157,7 +174,26 @@ public final class TaskStore {
             @Nullable SyncStatus syncStatus,
             boolean awaitingApproval,
             @Nullable Instant deadlineBefore,
-            TaskOrder order) {}
+            TaskOrder order) {
+
+        /** Whether an index has the tasks in the order: all, a plan's, a person's, or those in a status. */
+        public boolean isServed() {
+            boolean more = type != null
+                    || priority != null
+                    || createdBy != null
+                    || assignedAgentId != null
+                    || assignedWorkerId != null
+                    || parentTaskId != null
+                    || !repositoryUrl.isEmpty()
+                    || !tag.isEmpty()
+                    || syncStatus != null
+                    || awaitingApproval;
+            return order == TaskOrder.CREATION || planId != null || assignedUserId != null || !more;
+        }
+    }
+
+    /** A task after a change, and where it stood before. */
+    public record Moved(TaskStatus before, Task task) {}
 
     /** Which ready tasks a list shows, in the order in which they should be done. */
     public record ReadyFilter(
@@ -296,12 +332,24 @@ public final class TaskStore {
         return tx.list(LOCK_OPEN_OF_PLAN, TaskStore::toTask, planId);
     }
 
-    /** The tasks that are assigned to a user. */
-    public List<Task> lockAssignedTo(Tx tx, UUID userId) {
-        return tx.list(LOCK_ASSIGNED_TO, TaskStore::toTask, userId);
+    /**
+     * Takes tasks from a user who goes; those that waited for them wait for anybody.
+     *
+     * @return what a change tells of each, the rest is empty
+     */
+    public List<Moved> clearAssignee(Tx tx, UUID userId) {
+        return tx.list(
+                CLEAR_ASSIGNEE,
+                row -> new Moved(Rows.value(row, "before", TaskStatus.class), toTask(row)),
+                userId,
+                tx.now());
     }
 
-    /** Forgets who created tasks, of a user who goes; tells which. */
+    /**
+     * Forgets who created tasks, of a user who goes.
+     *
+     * @return what a change tells of each, the rest is empty
+     */
     public List<Task> clearCreator(Tx tx, UUID userId) {
         return tx.list(CLEAR_CREATOR, TaskStore::toTask, userId, tx.now());
     }

@@ -487,14 +487,31 @@ class TaskGrpcServiceTest {
                 request -> request.setSyncStatus(SyncStatus.SYNC_STATUS_CONFLICT),
                 request -> request.setDeadlineBefore(Timestamp.newBuilder().setSeconds(1_900_000_001L)));
         for (var filter : by) {
-            for (var order : List.of(
-                    TaskOrder.TASK_ORDER_UNSPECIFIED, TaskOrder.TASK_ORDER_DEADLINE, TaskOrder.TASK_ORDER_PRIORITY)) {
+            assertThat(theirs.list(filter.apply(ListTasksRequest.newBuilder()).setCreatedBy(somebody.id())))
+                    .as("%s", filter.apply(ListTasksRequest.newBuilder()))
+                    .containsExactly(task);
+            for (var order : List.of(TaskOrder.TASK_ORDER_DEADLINE, TaskOrder.TASK_ORDER_PRIORITY)) {
                 assertThat(theirs.list(filter.apply(ListTasksRequest.newBuilder())
-                                .setCreatedBy(somebody.id())
+                                .setAssignedUserId(somebody.id())
                                 .setOrderBy(order)))
                         .as("%s", filter.apply(ListTasksRequest.newBuilder()))
                         .containsExactly(task);
             }
+        }
+        for (var order : List.of(TaskOrder.TASK_ORDER_DEADLINE, TaskOrder.TASK_ORDER_PRIORITY)) {
+            StatusAssert.fails(() -> tasks.listTasks(ListTasksRequest.newBuilder()
+                            .setCreatedBy(somebody.id())
+                            .setOrderBy(order)
+                            .build()))
+                    .with(Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
+                    .field("order_by");
+            assertThat(tasks.listTasks(ListTasksRequest.newBuilder()
+                                    .setStatus(TaskStatus.TASK_STATUS_ASSIGNED)
+                                    .setDeadlineBefore(Timestamp.newBuilder().setSeconds(1_900_000_001L))
+                                    .setOrderBy(order)
+                                    .build())
+                            .getTasksList())
+                    .contains(task);
         }
         assertThat(theirs.list(ListTasksRequest.newBuilder().setCreatedBy(somebody.id())))
                 .containsExactly(task, parent);
