@@ -2,7 +2,9 @@ package dev.sortie.agent.api;
 
 import dev.sortie.agent.domain.Subject;
 import dev.sortie.agent.domain.Subjects;
+import dev.sortie.mission.v1.GetTaskRequest;
 import dev.sortie.mission.v1.GetToolStepRequest;
+import dev.sortie.mission.v1.TaskServiceGrpc;
 import dev.sortie.mission.v1.ToolStepServiceGrpc;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.type.v1.ErrorReason;
@@ -18,9 +20,11 @@ public final class MissionSubjects implements Subjects {
     private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
 
     private final ToolStepServiceGrpc.ToolStepServiceBlockingStub toolSteps;
+    private final TaskServiceGrpc.TaskServiceBlockingStub tasks;
 
     public MissionSubjects(Channel missionService) {
         this.toolSteps = ToolStepServiceGrpc.newBlockingStub(missionService);
+        this.tasks = TaskServiceGrpc.newBlockingStub(missionService);
     }
 
     @Override
@@ -34,7 +38,12 @@ public final class MissionSubjects implements Subjects {
                                     .setToolStepId(subject.id().toString())
                                     .build())
                             .hasToolStep();
-                case TASK -> false;
+                case TASK ->
+                    tasks.withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS)
+                            .getTask(GetTaskRequest.newBuilder()
+                                    .setTaskId(subject.id().toString())
+                                    .build())
+                            .hasTask();
             };
         } catch (StatusRuntimeException refused) {
             if (refused.getStatus().getCode() == Status.Code.NOT_FOUND) {

@@ -4,8 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sortie.agent.domain.Subject;
+import dev.sortie.mission.v1.GetTaskRequest;
+import dev.sortie.mission.v1.GetTaskResponse;
 import dev.sortie.mission.v1.GetToolStepRequest;
 import dev.sortie.mission.v1.GetToolStepResponse;
+import dev.sortie.mission.v1.Task;
+import dev.sortie.mission.v1.TaskServiceGrpc;
 import dev.sortie.mission.v1.ToolStep;
 import dev.sortie.mission.v1.ToolStepServiceGrpc;
 import dev.sortie.runtime.failure.Failure;
@@ -24,7 +28,8 @@ import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Asking mission-service for what orders are for. */
 class MissionSubjectsTest {
@@ -54,6 +59,20 @@ class MissionSubjectsTest {
                         observer.onCompleted();
                     }
                 })
+                .addService(new TaskServiceGrpc.TaskServiceImplBase() {
+                    @Override
+                    public void getTask(GetTaskRequest request, StreamObserver<GetTaskResponse> observer) {
+                        var status = refusal.get();
+                        if (status != null) {
+                            observer.onError(status.asRuntimeException());
+                            return;
+                        }
+                        observer.onNext(GetTaskResponse.newBuilder()
+                                .setTask(Task.newBuilder().setTaskId(request.getTaskId()))
+                                .build());
+                        observer.onCompleted();
+                    }
+                })
                 .intercept(new ServerInterceptor() {
                     @Override
                     public <Q, P> ServerCall.Listener<Q> interceptCall(
@@ -74,21 +93,21 @@ class MissionSubjectsTest {
         mission.shutdownNow();
     }
 
-    @Test
-    void asksAsThisServiceWhetherAStepExists() {
-        assertThat(subjects.exists(new Subject(Subject.Kind.TOOL_STEP, UUID.randomUUID())))
-                .isTrue();
+    @ParameterizedTest
+    @EnumSource(Subject.Kind.class)
+    void asksAsThisServiceWhetherItExists(Subject.Kind kind) {
+        assertThat(subjects.exists(new Subject(kind, UUID.randomUUID()))).isTrue();
         assertThat(authorization).hasValue("Bearer own-token");
         refusal.set(Status.NOT_FOUND);
-        assertThat(subjects.exists(new Subject(Subject.Kind.TOOL_STEP, UUID.randomUUID())))
-                .isFalse();
+        assertThat(subjects.exists(new Subject(kind, UUID.randomUUID()))).isFalse();
     }
 
-    @Test
-    void isUnavailableWhenMissionServiceDoesNotSay() {
+    @ParameterizedTest
+    @EnumSource(Subject.Kind.class)
+    void isUnavailableWhenMissionServiceDoesNotSay(Subject.Kind kind) {
         for (var status : new Status[] {Status.UNAUTHENTICATED, Status.INTERNAL, Status.DEADLINE_EXCEEDED}) {
             refusal.set(status);
-            assertThatThrownBy(() -> subjects.exists(new Subject(Subject.Kind.TOOL_STEP, UUID.randomUUID())))
+            assertThatThrownBy(() -> subjects.exists(new Subject(kind, UUID.randomUUID())))
                     .isInstanceOfSatisfying(FailureException.class, failed -> {
                         assertThat(failed.failure()).isInstanceOf(Failure.Unavailable.class);
                         assertThat(failed.failure().metadata()).containsEntry("dependency", "mission-service");
