@@ -9,6 +9,7 @@ import dev.sortie.mission.api.DodItemGrpcService;
 import dev.sortie.mission.api.Findings;
 import dev.sortie.mission.api.HopGrpcService;
 import dev.sortie.mission.api.MissionGrpcService;
+import dev.sortie.mission.api.PlanGrpcService;
 import dev.sortie.mission.api.ProjectGrpcService;
 import dev.sortie.mission.api.ResourceCredentialGrpcService;
 import dev.sortie.mission.api.TaskGrpcService;
@@ -33,8 +34,12 @@ import dev.sortie.mission.domain.MissionPurge;
 import dev.sortie.mission.domain.MissionTrees;
 import dev.sortie.mission.domain.Missions;
 import dev.sortie.mission.domain.Moves;
+import dev.sortie.mission.domain.Outcomes;
 import dev.sortie.mission.domain.PasswordChanges;
 import dev.sortie.mission.domain.Passwords;
+import dev.sortie.mission.domain.PlanPurge;
+import dev.sortie.mission.domain.PlanScheduler;
+import dev.sortie.mission.domain.Plans;
 import dev.sortie.mission.domain.ProjectPurge;
 import dev.sortie.mission.domain.Projects;
 import dev.sortie.mission.domain.RefreshTokens;
@@ -43,19 +48,21 @@ import dev.sortie.mission.domain.StepFlow;
 import dev.sortie.mission.domain.StepOutcomes;
 import dev.sortie.mission.domain.StepRuns;
 import dev.sortie.mission.domain.TaskFlow;
+import dev.sortie.mission.domain.TaskOutcomes;
 import dev.sortie.mission.domain.Tasks;
 import dev.sortie.mission.domain.TestReports;
 import dev.sortie.mission.domain.TestRuns;
 import dev.sortie.mission.domain.ToolSteps;
 import dev.sortie.mission.domain.Tools;
-import dev.sortie.mission.domain.UndispatchedTasks;
 import dev.sortie.mission.domain.UserRemoval;
 import dev.sortie.mission.domain.UserTokens;
 import dev.sortie.mission.domain.Users;
+import dev.sortie.mission.domain.WorkerDispatch;
 import dev.sortie.mission.store.ApiTokenStore;
 import dev.sortie.mission.store.AssetContentStore;
 import dev.sortie.mission.store.AssetStore;
 import dev.sortie.mission.store.CredentialKeyStore;
+import dev.sortie.mission.store.DispatchStore;
 import dev.sortie.mission.store.DodItemStore;
 import dev.sortie.mission.store.FeedCursorStore;
 import dev.sortie.mission.store.HopStore;
@@ -63,6 +70,7 @@ import dev.sortie.mission.store.LoginLimitStore;
 import dev.sortie.mission.store.MissionStore;
 import dev.sortie.mission.store.MoveStore;
 import dev.sortie.mission.store.OutboxStore;
+import dev.sortie.mission.store.PlanStore;
 import dev.sortie.mission.store.ProjectStore;
 import dev.sortie.mission.store.RefreshTokenStore;
 import dev.sortie.mission.store.ResourceCredentialStore;
@@ -75,7 +83,7 @@ import dev.sortie.mission.store.UserStore;
 import dev.sortie.mission.work.AgentClient;
 import dev.sortie.mission.work.OrderDispatcher;
 import dev.sortie.mission.work.OrderFollower;
-import dev.sortie.mission.work.StepReconciler;
+import dev.sortie.mission.work.OrderReconciler;
 import dev.sortie.runtime.change.ChangeFollower;
 import dev.sortie.runtime.grpc.PeerChannel;
 import dev.sortie.runtime.process.ServiceIdentity;
@@ -87,6 +95,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -103,18 +112,24 @@ public final class MissionServer implements AutoCloseable {
     private static final Duration OUTBOX_POLL = Duration.ofSeconds(1);
     private static final Duration OUTBOX_MEASURED = Duration.ofSeconds(15);
     private static final Duration RECONCILIATION = Duration.ofMinutes(1);
-    /** How long a step must have been running before its order is asked about. */
-    private static final Duration STEP_PATIENCE = Duration.ofSeconds(10);
+    /** How long something must have awaited its order before that is asked about. */
+    private static final Duration ORDER_PATIENCE = Duration.ofSeconds(10);
 
     private static final Duration MISSIONS_PURGED = Duration.ofMinutes(10);
 
     private static final Duration CONTENTS_SWEPT = Duration.ofSeconds(10);
 
     private static final Duration LOGIN_LIMITS_PURGED = Duration.ofMinutes(1);
+
+    /** How long a plan may wait for what nobody has told of: usually it is scheduled with what makes room for it. */
+    private static final Duration PLANS_SCHEDULED = Duration.ofSeconds(5);
+
     private static final Duration REFRESH_TOKENS_PURGED = Duration.ofHours(1);
 
     private final ServiceRuntime runtime;
     private final MissionPurge missionPurge;
+    private final PlanPurge planPurge;
+    private final PlanScheduler scheduler;
     private final RefreshTokens refreshTokens;
     private final AssetContentSweep contentSweep;
     private final ProjectPurge projectPurge;
@@ -189,19 +204,38 @@ public final class MissionServer implements AutoCloseable {
         var contents = new AssetContents(contentStore, assetStore, assets, ids);
         var findings = new Findings(database, steps);
 
-        // Projects, plans and tasks.
+        // Projects, plans and tasks: what is to be done by workers and people.
         var taskStore = new TaskStore();
+        var planStore = new PlanStore();
+        var dispatchStore = new DispatchStore();
+        var taskFlows = new AtomicReference<TaskFlow>();
+        var plansChanged = new AtomicReference<Runnable>(() -> {});
+        scheduler = new PlanScheduler(
+                database,
+                planStore,
+                () -> Objects.requireNonNull(taskFlows.get()),
+                () -> plansChanged.get().run());
+        var dispatch = new WorkerDispatch(
+                outboxStore,
+                dispatchStore,
+                planStore,
+                scheduler,
+                ids,
+                () -> outboxFilled.get().run());
         var dependencyStore = new TaskDependencyStore();
-        var taskFlow = new TaskFlow(taskStore, dependencyStore, new UndispatchedTasks(), moves);
+        var taskFlow = new TaskFlow(taskStore, dependencyStore, dispatch, moves);
+        taskFlows.set(taskFlow);
+        var plans = new Plans(planStore, taskFlow, dispatch, moves, ids);
         var tasks = new Tasks(taskStore, dependencyStore, taskFlow, moves, ids);
         var projects = new Projects(new ProjectStore(), taskFlow, moves, ids);
 
         // What becomes of orders.
-        var outcomes = new StepOutcomes(stepStore, assetStore, tools, flow, stepFlow);
+        var outcomes = new Outcomes(
+                new StepOutcomes(stepStore, assetStore, tools, flow, stepFlow),
+                new TaskOutcomes(taskStore, dispatchStore, taskFlow));
         var dispatcher = new OrderDispatcher(database, outboxStore, outcomes, orders, runtime.meters());
-        var reconciler =
-                new StepReconciler(database, stepStore, outboxStore, outcomes, orders, STEP_PATIENCE, runtime.meters());
-        var follower = new OrderFollower(database, new FeedCursorStore(), stepStore, outcomes, orders, reconciler::run);
+        var reconciler = new OrderReconciler(database, outboxStore, outcomes, orders, ORDER_PATIENCE, runtime.meters());
+        var follower = new OrderFollower(database, new FeedCursorStore(), outcomes, orders, reconciler::run);
 
         // What goes on by itself.
         missionPurge = new MissionPurge(database, missions);
@@ -212,12 +246,15 @@ public final class MissionServer implements AutoCloseable {
         projectPurge = new ProjectPurge(database, projects);
         runtime.every("project-purge", MISSIONS_PURGED, projectPurge::runOnce);
         runtime.every("login-limit-purge", LOGIN_LIMITS_PURGED, limits::purge);
+        planPurge = new PlanPurge(database, plans);
+        runtime.every("plan-purge", MISSIONS_PURGED, planPurge::runOnce);
+        plansChanged.set(runtime.every("plans", PLANS_SCHEDULED, scheduler::run)::wake);
         runtime.every("refresh-token-purge", REFRESH_TOKENS_PURGED, refreshTokens::purge);
         runtime.every("credential-keys", KEYS_READ, keyReports::run);
         runtime.every("token-uses", USES_WRITTEN, identities::writeUses);
         outboxFilled.set(runtime.every("outbox", OUTBOX_POLL, dispatcher::run)::wake);
         runtime.every("outbox-measure", OUTBOX_MEASURED, dispatcher::measure);
-        runtime.every("step-reconciliation", RECONCILIATION, reconciler::run);
+        runtime.every("order-reconciliation", RECONCILIATION, reconciler::run);
         runtime.own(ChangeFollower.start("agent-service", agent.channel(), OrderFollower.RESOURCES, follower));
 
         var addresses = new ClientAddresses(config.trustedProxies());
@@ -248,6 +285,7 @@ public final class MissionServer implements AutoCloseable {
                                 findings),
                         new HopGrpcService(replies, pages, hops, findings),
                         new ToolStepGrpcService(replies, pages, steps, findings),
+                        new PlanGrpcService(replies, pages, plans),
                         new AssetGrpcService(
                                 replies,
                                 pages,
@@ -312,6 +350,16 @@ public final class MissionServer implements AutoCloseable {
     /** The same. */
     ProjectPurge projectPurge() {
         return projectPurge;
+    }
+
+    /** The same. */
+    PlanPurge planPurge() {
+        return planPurge;
+    }
+
+    /** The same. */
+    PlanScheduler scheduler() {
+        return scheduler;
     }
 
     /** The same. */

@@ -104,7 +104,7 @@ CREATE INDEX plans_deadline_idx ON plans (deadline, plan_id) WHERE deadline IS N
 CREATE INDEX plans_project_deadline_idx ON plans (project_id, deadline, plan_id) WHERE deadline IS NOT NULL;
 CREATE INDEX plans_urgency_idx ON plans (urgency, created_at, plan_id);
 CREATE INDEX plans_project_urgency_idx ON plans (project_id, urgency, created_at, plan_id);
--- Serves whoever warns of deadlines.
+-- Serves whoever warns of deadlines: before them, and once more when they pass.
 CREATE INDEX plans_deadline_warning_idx ON plans (deadline)
     WHERE deadline IS NOT NULL AND (deadline_warned_at IS NULL OR deadline_warned_at < deadline)
         AND status IN ('DRAFT', 'ACTIVE', 'PAUSED');
@@ -261,7 +261,7 @@ CREATE INDEX tasks_level_ready_idx ON tasks (permission_level, urgency, due_at, 
 CREATE INDEX tasks_dispatched_idx ON tasks (plan_id, task_id) WHERE dispatched;
 -- No order does two tasks.
 CREATE UNIQUE INDEX tasks_work_order_key ON tasks (work_order_id) WHERE work_order_id IS NOT NULL;
--- Serves whoever warns of deadlines.
+-- Serves whoever warns of deadlines: before them, and once more when they pass.
 CREATE INDEX tasks_deadline_warning_idx ON tasks (deadline)
     WHERE deadline IS NOT NULL AND (deadline_warned_at IS NULL OR deadline_warned_at < deadline)
         AND status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED');

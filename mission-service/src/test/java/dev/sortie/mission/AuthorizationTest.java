@@ -11,6 +11,7 @@ import dev.sortie.mission.v1.AuthServiceGrpc;
 import dev.sortie.mission.v1.DodItemServiceGrpc;
 import dev.sortie.mission.v1.HopServiceGrpc;
 import dev.sortie.mission.v1.MissionServiceGrpc;
+import dev.sortie.mission.v1.PlanServiceGrpc;
 import dev.sortie.mission.v1.ProjectServiceGrpc;
 import dev.sortie.mission.v1.ResourceCredentialServiceGrpc;
 import dev.sortie.mission.v1.TaskServiceGrpc;
@@ -53,6 +54,7 @@ class AuthorizationTest {
             UserServiceGrpc.getServiceDescriptor(),
             AuthServiceGrpc.getServiceDescriptor(),
             ResourceCredentialServiceGrpc.getServiceDescriptor(),
+            PlanServiceGrpc.getServiceDescriptor(),
             ToolServiceGrpc.getServiceDescriptor(),
             MissionServiceGrpc.getServiceDescriptor(),
             HopServiceGrpc.getServiceDescriptor(),

@@ -216,6 +216,21 @@ public final class MissionFixture implements AutoCloseable {
         server.projectPurge().runOnce();
     }
 
+    /** Purges the plans whose time is over, as the server does by itself now and then. */
+    public void purgePlans() {
+        server.planPurge().runOnce();
+    }
+
+    /** Dispatches what plans have room for, as the server does by itself now and then. */
+    public void schedulePlans() {
+        schedulePlans(server);
+    }
+
+    /** The same by a certain server. */
+    public static void schedulePlans(MissionServer server) {
+        server.scheduler().run();
+    }
+
     /** Purges the refresh tokens whose time is over, as the server does by itself now and then. */
     public void purgeRefreshTokens() {
         server.refreshTokens().purge();

@@ -238,6 +238,7 @@ final class MissionProtos {
                 .setRunning(mission.running())
                 .setRunState(RunProtos.toMessage(mission.runState()))
                 .setStatusReason(mission.statusReason())
+                .setDeadlineState(DeadlineStates.toMessage(mission.deadlineState()))
                 .setCreateTime(timestamp(mission.createdAt()))
                 .setUpdateTime(timestamp(mission.updatedAt()))
                 .setEtag(Long.toString(mission.version()));

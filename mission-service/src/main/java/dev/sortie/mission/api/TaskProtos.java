@@ -366,6 +366,7 @@ final class TaskProtos {
                 .setDeviceFingerprint(fields.deviceFingerprint())
                 .setSyncStatus(SyncStatus.valueOf(SYNC_PREFIX + fields.syncStatus()))
                 .setCreateTime(timestamp(task.createdAt()))
+                .setDeadlineState(DeadlineStates.toMessage(task.deadlineState()))
                 .setUpdateTime(timestamp(task.updatedAt()))
                 .setEtag(Long.toString(task.version()));
         if (fields.issueNumber() != null) {

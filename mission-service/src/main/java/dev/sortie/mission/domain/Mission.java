@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param completedAt when it reached a terminal status
  * @param deletedAt when it was hidden
  * @param purgeAt when it will be gone for good; with {@code deletedAt}
+ * @param deadlineWarnedAt when it was last warned of this deadline
  * @param createdAt when it was created
  * @param updatedAt when it last changed
  * @param version one more with each change
@@ -37,6 +38,7 @@ public record Mission(
         @Nullable Instant completedAt,
         @Nullable Instant deletedAt,
         @Nullable Instant purgeAt,
+        @Nullable Instant deadlineWarnedAt,
         Instant createdAt,
         Instant updatedAt,
         long version) {
@@ -67,6 +69,10 @@ public record Mission(
         return deletedAt != null;
     }
 
+    public DeadlineState deadlineState() {
+        return DeadlineState.of(fields.deadline(), deadlineWarnedAt);
+    }
+
     public RunState runState() {
         return RunState.of(running, pause);
     }
@@ -92,6 +98,7 @@ public record Mission(
                 completedAt,
                 deletedAt,
                 purgeAt,
+                deadlineWarnedAt,
                 createdAt,
                 updatedAt,
                 version);
@@ -111,6 +118,7 @@ public record Mission(
                 completedAt,
                 deletedAt,
                 purgeAt,
+                deadlineWarnedAt,
                 createdAt,
                 updatedAt,
                 version);
@@ -134,6 +142,7 @@ public record Mission(
                 newCompletedAt,
                 newDeletedAt,
                 newPurgeAt,
+                deadlineWarnedAt,
                 createdAt,
                 updatedAt,
                 version);

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Something that is still to be told to agent-service.
  *
- * @param attempt the attempt of the step that it concerns
+ * @param attempt the attempt at the subject that it concerns
  * @param workOrderId which order to cancel; null when that has to be found out by placing it (again)
  * @param draft the order to place; null for the cancellation of one whose id is known
  * @param reason why the order is cancelled; may be empty
@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 public record OutboxEntry(
         UUID id,
         Kind kind,
-        UUID toolStepId,
+        Subject subject,
         int attempt,
         @Nullable UUID workOrderId,
         @Nullable WorkOrderDraft draft,

@@ -1,5 +1,6 @@
 package dev.sortie.mission.domain;
 
+import dev.sortie.mission.store.PlanStore;
 import dev.sortie.mission.v1.ErrorReason;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
@@ -190,6 +191,28 @@ public final class Refusals {
                 .with("open_items", open.size());
         return unmet.map(run -> failure.with("test_run_id", run.id()).with("test_run_state", run.status()))
                 .orElse(failure)
+                .exception();
+    }
+
+    /**
+     * The plan has tasks that have not ended.
+     *
+     * @param open the first of them
+     */
+    public static FailureException tasksOpen(UUID planId, List<PlanStore.OpenTask> open) {
+        int howMany = open.getFirst().ofHowMany();
+        var violations = open.stream()
+                .map(task -> new Failure.PreconditionViolation(
+                        "TASK", "task/" + task.id(), "%s: %s".formatted(task.status(), beginning(task.title()))))
+                .toList();
+        return Failure.failedPrecondition(
+                        ErrorReason.ERROR_REASON_TASKS_OPEN,
+                        violations,
+                        "plan %s cannot be completed: %d of its tasks have not ended",
+                        planId,
+                        howMany)
+                .with("plan_id", planId)
+                .with("open_tasks", howMany)
                 .exception();
     }
 

@@ -152,9 +152,10 @@ public final class StepFlow {
                 tx,
                 ids.next(),
                 new WorkOrderDraft(
-                        step.id(),
+                        Subject.step(step.id()),
                         begun.state().attempt(),
                         tool.queueName(),
+                        WorkOrderDraft.DEFAULT_PRIORITY,
                         payload.toString(),
                         tool.timeout(),
                         tool.retryPolicy()));
@@ -193,7 +194,7 @@ public final class StepFlow {
         var completed = steps.updateState(tx, step.id(), step.state().completed(result, order.id(), tx.now()));
         note(tx, completed);
         moves.record(tx, moveOf(completed, step.status(), "work order %s completed".formatted(order.id())));
-        outbox.removePlacing(tx, step.id(), step.state().attempt());
+        outbox.removePlacing(tx, Subject.step(step.id()), step.state().attempt());
         log(completed, "tool step completes");
         if (locked.hop().running()) {
             goOn(tx, locked);
@@ -215,7 +216,7 @@ public final class StepFlow {
         note(tx, failed);
         moves.record(
                 tx, moveOf(failed, step.status(), order == null ? text : "work order %s: %s".formatted(order, text)));
-        outbox.removePlacing(tx, step.id(), step.state().attempt());
+        outbox.removePlacing(tx, Subject.step(step.id()), step.state().attempt());
         // What the step reads as well as fills still has its content; marked, the step could never be tried again.
         var lost = new TreeSet<>(step.fields().outputs());
         lost.removeAll(step.fields().inputs());
@@ -255,7 +256,12 @@ public final class StepFlow {
     /** Has the order of a step's attempt cancelled, wherever it is on its way. */
     void recall(Tx tx, ToolStep step, String reason) {
         outbox.addCancellation(
-                tx, ids.next(), step.id(), step.state().attempt(), step.state().workOrderId(), reason);
+                tx,
+                ids.next(),
+                Subject.step(step.id()),
+                step.state().attempt(),
+                step.state().workOrderId(),
+                reason);
         tx.afterCommit(outboxFilled);
     }
 

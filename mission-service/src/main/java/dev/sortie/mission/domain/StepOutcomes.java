@@ -6,6 +6,8 @@ import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Tx;
+import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -13,16 +15,13 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/**
- * Takes over what became of the work orders of steps. A step takes the outcome of the one order that it awaits, once:
- * applying an outcome again, or that of an order that was given up meanwhile, changes nothing. So it does not matter how
- * often, by how many replicas, and in which order an outcome is heard of.
- */
-public final class StepOutcomes {
+/** Takes over what became of the work orders of steps: results, and failures. Who claims them does not matter to it. */
+public final class StepOutcomes implements OrderOutcomes {
     private static final JsonMapper JSON = JsonMapper.shared();
 
     private final ToolStepStore steps;
@@ -39,10 +38,7 @@ public final class StepOutcomes {
         this.flow = flow;
     }
 
-    /** The outcome of an order, ready to be applied: what takes a while is done before the transaction. */
-    public sealed interface Outcome {
-        WorkOrder order();
-    }
+    private sealed interface Judgement {}
 
     /**
      * A result that can be taken over.
@@ -50,35 +46,41 @@ public final class StepOutcomes {
      * @param contents what goes into which asset
      * @param uploaded the SHA-256 of what must have been uploaded to which asset
      */
-    record Success(WorkOrder order, String result, Map<UUID, AssetContent> contents, Map<UUID, String> uploaded)
-            implements Outcome {}
+    private record Success(String result, Map<UUID, AssetContent> contents, Map<UUID, String> uploaded)
+            implements Judgement {}
 
     /** No result, or none that can be taken over. */
-    record Defeat(WorkOrder order, String message) implements Outcome {}
+    private record Defeat(String message) implements Judgement {}
 
-    /** Looks at an order; empty when no step awaits it, or it is not finished. */
-    public Optional<Outcome> prepare(Queries queries, WorkOrder order) {
-        var stepId = order.toolStepId();
-        if (stepId == null || !order.status().isTerminal()) {
-            return Optional.empty();
-        }
-        return steps.find(queries, stepId).filter(step -> awaits(step, order)).map(step -> judge(queries, step, order));
+    @Override
+    public Set<UUID> concerned(Queries queries, List<News> news) {
+        var finished = news.stream()
+                .filter(heard -> heard.status() == null || heard.status().isTerminal())
+                .map(News::subjectId)
+                .collect(Collectors.toSet());
+        return finished.isEmpty() ? Set.of() : steps.runningAmong(queries, finished);
     }
 
-    /**
-     * Applies an outcome, and whatever follows from it.
-     *
-     * @return false when nothing changed, because the step does not await it any more
-     */
-    public boolean apply(Tx tx, Outcome outcome) {
-        var order = outcome.order();
-        var held = hold(tx, Objects.requireNonNull(order.toolStepId())).filter(found -> awaits(found.step, order));
+    @Override
+    public Optional<Outcome> prepare(Queries queries, WorkOrder order) {
+        var subject = order.subject();
+        if (subject == null || !order.status().isTerminal()) {
+            return Optional.empty();
+        }
+        return steps.find(queries, subject.id())
+                .filter(step -> awaits(step, order))
+                .map(step -> judge(queries, step, order))
+                .map(judgement -> tx -> apply(tx, subject.id(), order, judgement));
+    }
+
+    private boolean apply(Tx tx, UUID stepId, WorkOrder order, Judgement judgement) {
+        var held = hold(tx, stepId).filter(found -> awaits(found.step, order));
         if (held.isEmpty()) {
             return false;
         }
         var locked = held.get().hop;
         var step = held.get().step;
-        switch (outcome) {
+        switch (judgement) {
             case Defeat defeat -> flow.fail(tx, locked, step, order.id(), defeat.message());
             case Success success -> {
                 var trouble = trouble(tx, success);
@@ -99,12 +101,7 @@ public final class StepOutcomes {
         return true;
     }
 
-    /**
-     * Gives an attempt up that no order will bring to an end.
-     *
-     * @param workOrderId the order that the step must await; null where it must not know of any
-     * @return false when the step does not await it any more
-     */
+    @Override
     public boolean giveUp(Tx tx, UUID stepId, int attempt, @Nullable UUID workOrderId, String message) {
         var held = hold(tx, stepId)
                 .filter(found -> found.step.awaits(attempt)
@@ -113,9 +110,19 @@ public final class StepOutcomes {
         return held.isPresent();
     }
 
-    /** Notes which order executes an attempt, if it is still awaited and not known yet. */
+    @Override
     public void placed(Tx tx, UUID stepId, int attempt, UUID workOrderId) {
         steps.markPlaced(tx, stepId, attempt, workOrderId).ifPresent(step -> StepFlow.note(tx, step));
+    }
+
+    @Override
+    public List<Awaiting> awaiting(Queries queries, UUID after, Instant since, int limit) {
+        return steps.listRunning(queries, after, since, limit).stream()
+                .map(step -> new Awaiting(
+                        Subject.step(step.id()),
+                        step.state().attempt(),
+                        step.state().workOrderId()))
+                .toList();
     }
 
     /** By the order's id or, while that is not known, by the name it was given. */
@@ -124,31 +131,30 @@ public final class StepOutcomes {
         return step.status() == ToolStepStatus.RUNNING
                 && (known == null
                         ? order.dedupeKey()
-                                .equals(WorkOrderDraft.dedupeKey(
-                                        step.id(), step.state().attempt()))
+                                .equals(Subject.step(step.id())
+                                        .dedupeKey(step.state().attempt()))
                         : known.equals(order.id()));
     }
 
-    private Outcome judge(Queries queries, ToolStep step, WorkOrder order) {
+    private Judgement judge(Queries queries, ToolStep step, WorkOrder order) {
         return switch (order.status()) {
             case COMPLETED -> judgeResult(queries, step, order);
-            case FAILED ->
-                new Defeat(order, order.errorMessage().isEmpty() ? "the work order failed" : order.errorMessage());
-            case EXPIRED -> new Defeat(order, "the work order expired: no worker claimed it in time");
-            case CANCELLED -> new Defeat(order, "the work order was cancelled in agent-service");
+            case FAILED -> new Defeat(order.errorMessage().isEmpty() ? "the work order failed" : order.errorMessage());
+            case EXPIRED -> new Defeat("the work order expired: no worker claimed it in time");
+            case CANCELLED -> new Defeat("the work order was cancelled in agent-service");
             case PENDING, CLAIMED -> throw new IllegalArgumentException("not finished: " + order.id());
         };
     }
 
-    private Outcome judgeResult(Queries queries, ToolStep step, WorkOrder order) {
+    private Judgement judgeResult(Queries queries, ToolStep step, WorkOrder order) {
         var text = order.result();
         if (text == null) {
-            return unusable(order, order.errorMessage());
+            return unusable(order.errorMessage());
         }
         var result = JSON.readTree(text);
         var misfit = misfit(queries, step, result);
         if (misfit != null) {
-            return unusable(order, misfit);
+            return unusable(misfit);
         }
         var contents = new TreeMap<UUID, AssetContent>();
         var uploaded = new TreeMap<UUID, String>();
@@ -157,7 +163,6 @@ public final class StepOutcomes {
                 var value = result.get(mapping.getKey());
                 if (value == null) {
                     return unusable(
-                            order,
                             "it has no field \"%s\", which goes into asset %s".formatted(mapping.getKey(), assetId));
                 }
                 var sha256 = StreamedReference.sha256(value, assetId);
@@ -169,7 +174,7 @@ public final class StepOutcomes {
                 contents.put(assetId, AssetContent.of(json, value.isString() ? value.stringValue() : json));
             }
         }
-        return new Success(order, text, contents, uploaded);
+        return new Success(text, contents, uploaded);
     }
 
     /** What the output schema of the step's tool does not allow; null when nothing. */
@@ -190,8 +195,8 @@ public final class StepOutcomes {
                 .formatted(step.fields().toolId(), findings.getFirst(), more);
     }
 
-    private static Defeat unusable(WorkOrder order, String why) {
-        return new Defeat(order, "its result cannot be taken over: " + why);
+    private static Defeat unusable(String why) {
+        return new Defeat("its result cannot be taken over: " + why);
     }
 
     /** The fields of a result that say what was uploaded; the schema is of what was uploaded, not of them. */

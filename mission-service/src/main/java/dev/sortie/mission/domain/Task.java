@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param state what moves change
  * @param createdBy null when that user is gone
  * @param dueAt its deadline, or else its plan's, or else {@link #NEVER}
+ * @param deadlineWarnedAt when it was last warned of its own deadline, if it is this one
  * @param createdAt when it was created
  * @param updatedAt when it last changed
  * @param version one more with each change
@@ -30,6 +31,7 @@ public record Task(
         State state,
         @Nullable UUID createdBy,
         Instant dueAt,
+        @Nullable Instant deadlineWarnedAt,
         Instant createdAt,
         Instant updatedAt,
         long version) {
@@ -287,6 +289,10 @@ public record Task(
                     startedAt,
                     now);
         }
+    }
+
+    public DeadlineState deadlineState() {
+        return DeadlineState.of(fields.deadline, deadlineWarnedAt);
     }
 
     public TaskStatus status() {

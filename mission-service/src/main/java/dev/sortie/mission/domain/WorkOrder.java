@@ -7,17 +7,21 @@ import org.jspecify.annotations.Nullable;
  * A work order, as agent-service has it.
  *
  * @param dedupeKey its name within its queue; empty for none
- * @param toolStepId the step it executes; null for work of another kind
+ * @param subject what it is for; null for work of another kind
  * @param result the JSON object that was accepted, as text; null before, and when it cannot be stored
  * @param errorMessage why its last attempt failed, or why its result cannot be stored; empty otherwise
+ * @param workerId who holds, or last held, it; null before the first claim
+ * @param version rises with every change of the order
  */
 public record WorkOrder(
         UUID id,
         String dedupeKey,
-        @Nullable UUID toolStepId,
+        @Nullable Subject subject,
         Status status,
         @Nullable String result,
-        String errorMessage) {
+        String errorMessage,
+        @Nullable UUID workerId,
+        long version) {
 
     /** Where an order stands. */
     public enum Status {

@@ -24,7 +24,7 @@ public final class MissionStore {
             mission_id, user_id, name, description, goal, status, success_criteria::text AS success_criteria,
             metadata::text AS metadata, current_hop_id, client, budget_amount, budget_currency, deadline, assigned_to,
             github_url, running, paused_at, paused_hop_id, paused_step_id, status_reason, qa_at, completed_at, deleted_at,
-            purge_at, created_at, updated_at, version
+            purge_at, deadline_warned_at, created_at, updated_at, version
             """;
     private static final String INSERT = """
             INSERT INTO missions (mission_id, user_id, name, description, goal, status, success_criteria, metadata, client,
@@ -57,6 +57,8 @@ public final class MissionStore {
             UPDATE missions
             SET name = $2::text, description = $3::text, goal = $4::text, success_criteria = $5::text::jsonb,
                 metadata = $6::text::jsonb, client = $7::text, budget_amount = $8::bigint, budget_currency = $9::text,
+                deadline_warned_at =
+                    CASE WHEN deadline IS NOT DISTINCT FROM $10::timestamptz THEN deadline_warned_at END,
                 deadline = $10::timestamptz, assigned_to = $11::text, github_url = $12::text,
                 updated_at = $13::timestamptz, version = version + 1
             WHERE mission_id = $1::uuid
@@ -303,6 +305,7 @@ public final class MissionStore {
                 Rows.nullableInstant(row, "completed_at"),
                 Rows.nullableInstant(row, "deleted_at"),
                 Rows.nullableInstant(row, "purge_at"),
+                Rows.nullableInstant(row, "deadline_warned_at"),
                 Rows.instant(row, "created_at"),
                 Rows.instant(row, "updated_at"),
                 row.getLong("version"));

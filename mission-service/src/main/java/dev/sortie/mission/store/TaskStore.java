@@ -32,8 +32,8 @@ public final class TaskStore {
             execution_context::text AS execution_context, metadata::text AS metadata, tags, created_by,
             assigned_user_id, assigned_agent_id, assigned_agent_type, assigned_worker_id, progress_percentage,
             estimated_hours, actual_hours, mobile_task_id, device_fingerprint, sync_status, deadline, due_at, attempt,
-            dispatched, work_order_id, queue_name, error_message, awaiting_approval, rejection_reason, started_at,
-            completed_at, created_at, updated_at, version
+            deadline_warned_at, dispatched, work_order_id, queue_name, error_message, awaiting_approval,
+            rejection_reason, started_at, completed_at, created_at, updated_at, version
             """;
     private static final String COLUMNS = "result::text AS result, " + HEAD;
     private static final String LISTED = "NULL::text AS result, " + HEAD;
@@ -649,6 +649,7 @@ public final class TaskStore {
                         Rows.nullableInstant(row, "completed_at")),
                 row.getUUID("created_by"),
                 Rows.instant(row, "due_at"),
+                Rows.nullableInstant(row, "deadline_warned_at"),
                 Rows.instant(row, "created_at"),
                 Rows.instant(row, "updated_at"),
                 row.getLong("version"));

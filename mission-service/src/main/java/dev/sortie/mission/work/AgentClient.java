@@ -12,6 +12,7 @@ import dev.sortie.agent.v1.WorkOrderServiceGrpc;
 import dev.sortie.agent.v1.WorkOrderServiceGrpc.WorkOrderServiceBlockingStub;
 import dev.sortie.agent.v1.WorkOrderStatus;
 import dev.sortie.mission.domain.Executions;
+import dev.sortie.mission.domain.Subject;
 import dev.sortie.mission.domain.WorkOrder;
 import dev.sortie.mission.domain.WorkOrderDraft;
 import dev.sortie.mission.domain.WorkOrders;
@@ -28,6 +29,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** The work orders and executions of agent-service, by its contract. */
 public final class AgentClient implements WorkOrders, Executions {
@@ -48,18 +50,28 @@ public final class AgentClient implements WorkOrders, Executions {
 
     @Override
     public UUID place(WorkOrderDraft draft) {
-        var retry = draft.retryPolicy();
         var order = dev.sortie.agent.v1.WorkOrder.newBuilder()
                 .setQueueName(draft.queueName())
-                .setToolStepId(draft.toolStepId().toString())
+                .setPriority(draft.priority())
                 .setPayload(Messages.struct(draft.payload()))
-                .setTimeout(Messages.duration(draft.timeout()))
-                .setRetryPolicy(RetryPolicy.newBuilder()
-                        .setMaxRetries(retry.maxRetries())
-                        .setInitialBackoff(Messages.duration(retry.initialBackoff()))
-                        .setMaxBackoff(Messages.duration(retry.maxBackoff()))
-                        .setBackoffMultiplier(retry.backoffMultiplier()))
                 .setDedupeKey(draft.dedupeKey());
+        var subjectId = draft.subject().id().toString();
+        switch (draft.subject().kind()) {
+            case TOOL_STEP -> order.setToolStepId(subjectId);
+            case TASK -> order.setTaskId(subjectId);
+        }
+        var timeout = draft.timeout();
+        if (timeout != null) {
+            order.setTimeout(Messages.duration(timeout));
+        }
+        var retry = draft.retryPolicy();
+        if (retry != null) {
+            order.setRetryPolicy(RetryPolicy.newBuilder()
+                    .setMaxRetries(retry.maxRetries())
+                    .setInitialBackoff(Messages.duration(retry.initialBackoff()))
+                    .setMaxBackoff(Messages.duration(retry.maxBackoff()))
+                    .setBackoffMultiplier(retry.backoffMultiplier()));
+        }
         var request = EnqueueWorkOrdersRequest.newBuilder()
                 .addWorkOrders(order)
                 .setRequestId(draft.requestId().toString())
@@ -135,10 +147,30 @@ public final class AgentClient implements WorkOrders, Executions {
         return new WorkOrder(
                 UUID.fromString(message.getWorkOrderId()),
                 message.getDedupeKey(),
-                Messages.nullableUuid(message.getToolStepId()),
+                toSubject(message),
                 status,
                 result,
-                error);
+                error,
+                Messages.nullableUuid(message.getWorkerId()),
+                toVersion(message.getEtag()));
+    }
+
+    private static @Nullable Subject toSubject(dev.sortie.agent.v1.WorkOrder message) {
+        var stepId = Messages.nullableUuid(message.getToolStepId());
+        if (stepId != null) {
+            return Subject.step(stepId);
+        }
+        var taskId = Messages.nullableUuid(message.getTaskId());
+        return taskId == null ? null : Subject.task(taskId);
+    }
+
+    /** The number in an etag, which is the version; see sortie.change.v1.Change. */
+    private static long toVersion(String etag) {
+        try {
+            return Long.parseLong(etag);
+        } catch (NumberFormatException malformed) {
+            throw new WorkOrdersException(Kind.FAULTY, "agent-service gave an etag without a number", malformed);
+        }
     }
 
     private static WorkOrder.Status toStatus(WorkOrderStatus status) {

@@ -1,7 +1,8 @@
 package dev.sortie.mission.work;
 
+import dev.sortie.mission.domain.OrderOutcomes;
 import dev.sortie.mission.domain.OutboxEntry;
-import dev.sortie.mission.domain.StepOutcomes;
+import dev.sortie.mission.domain.Outcomes;
 import dev.sortie.mission.domain.WorkOrderDraft;
 import dev.sortie.mission.domain.WorkOrders;
 import dev.sortie.mission.domain.WorkOrdersException;
@@ -38,13 +39,13 @@ public final class OrderDispatcher {
 
     private final Database database;
     private final OutboxStore outbox;
-    private final StepOutcomes outcomes;
+    private final Outcomes outcomes;
     private final WorkOrders orders;
     private final AtomicLong waiting = new AtomicLong();
     private final AtomicLong longestWaitSeconds = new AtomicLong();
 
     public OrderDispatcher(
-            Database database, OutboxStore outbox, StepOutcomes outcomes, WorkOrders orders, MeterRegistry meters) {
+            Database database, OutboxStore outbox, Outcomes outcomes, WorkOrders orders, MeterRegistry meters) {
         this.database = database;
         this.outbox = outbox;
         this.outcomes = outcomes;
@@ -106,12 +107,12 @@ public final class OrderDispatcher {
     private void place(OutboxEntry entry, WorkOrderDraft draft) {
         var order = orders.place(draft);
         database.transaction(tx -> {
-            outcomes.placed(tx, entry.toolStepId(), entry.attempt(), order);
-            // Where it has become something else, the step was cancelled meanwhile, and so will be the order.
+            outcomesOf(entry).placed(tx, entry.subject().id(), entry.attempt(), order);
+            // Where it has become something else, what it is for was cancelled meanwhile, and so will be the order.
             return outbox.remove(tx, entry);
         });
         LOG.atInfo()
-                .addKeyValue("tool_step_id", entry.toolStepId())
+                .addKeyValue(entry.subject().kind().field(), entry.subject().id())
                 .addKeyValue("attempt", entry.attempt())
                 .addKeyValue("work_order_id", order)
                 .log("work order is placed");
@@ -127,7 +128,7 @@ public final class OrderDispatcher {
         orders.cancel(order, entry.reason());
         outbox.remove(database.queries(), entry);
         LOG.atInfo()
-                .addKeyValue("tool_step_id", entry.toolStepId())
+                .addKeyValue(entry.subject().kind().field(), entry.subject().id())
                 .addKeyValue("attempt", entry.attempt())
                 .addKeyValue("work_order_id", order)
                 .log("work order is cancelled");
@@ -144,22 +145,27 @@ public final class OrderDispatcher {
             return;
         }
         LOG.atWarn()
-                .addKeyValue("tool_step_id", entry.toolStepId())
+                .addKeyValue(entry.subject().kind().field(), entry.subject().id())
                 .addKeyValue("attempt", entry.attempt())
                 .addKeyValue("kind", entry.kind())
                 .addKeyValue("error", failed.text())
                 .log("agent-service refuses");
         database.transaction(tx -> {
             if (entry.kind() == OutboxEntry.Kind.ENQUEUE) {
-                outcomes.giveUp(
-                        tx,
-                        entry.toolStepId(),
-                        entry.attempt(),
-                        null,
-                        "agent-service does not take the work order: " + failed.text());
+                outcomesOf(entry)
+                        .giveUp(
+                                tx,
+                                entry.subject().id(),
+                                entry.attempt(),
+                                null,
+                                "agent-service does not take the work order: " + failed.text());
             }
             return outbox.remove(tx, entry);
         });
+    }
+
+    private OrderOutcomes outcomesOf(OutboxEntry entry) {
+        return outcomes.of(entry.subject().kind());
     }
 
     private void postpone(OutboxEntry entry, WorkOrdersException failed) {
@@ -170,7 +176,7 @@ public final class OrderDispatcher {
         outbox.postpone(queries, entry, queries.now().plusMillis(jittered), failed.text());
         // Once for each entry is enough: it goes on as long as it has to.
         LOG.atLevel(entry.sends() == 1 ? Level.WARN : Level.DEBUG)
-                .addKeyValue("tool_step_id", entry.toolStepId())
+                .addKeyValue(entry.subject().kind().field(), entry.subject().id())
                 .addKeyValue("sends", entry.sends())
                 .addKeyValue("error", failed.text())
                 .log("agent-service does not take what is sent; it is sent again");

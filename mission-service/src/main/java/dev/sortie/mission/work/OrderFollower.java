@@ -3,30 +3,33 @@ package dev.sortie.mission.work;
 import com.google.protobuf.Value;
 import dev.sortie.change.v1.Change;
 import dev.sortie.change.v1.ChangeKind;
-import dev.sortie.mission.domain.StepOutcomes;
+import dev.sortie.mission.domain.OrderOutcomes.News;
+import dev.sortie.mission.domain.Outcomes;
+import dev.sortie.mission.domain.Subject;
 import dev.sortie.mission.domain.WorkOrder;
 import dev.sortie.mission.domain.WorkOrders;
 import dev.sortie.mission.domain.WorkOrdersException;
 import dev.sortie.mission.store.FeedCursorStore;
-import dev.sortie.mission.store.ToolStepStore;
 import dev.sortie.runtime.change.ChangeFollower;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.sql.Database;
 import dev.sortie.runtime.sql.SqlFailures;
 import dev.sortie.runtime.sql.Tx;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Hears of orders that are finished, and has their outcomes applied. The cursor moves in the transaction of an outcome,
+ * Hears what becomes of orders, and has it applied. The cursor moves in the transaction of an outcome,
  * so that a crash loses none.
  *
- * <p>Every replica follows; which of them applies an outcome is decided by the step's row. Whoever finds the cursor
+ * <p>Every replica follows; which of them applies an outcome is decided by the row of what the order is for. Whoever finds the cursor
  * elsewhere than it left it leaves it there, and goes on from there the next time: a position that any replica wrote is
  * one up to which that replica had dealt with everything, so any of them will do.
  */
@@ -41,25 +44,18 @@ public final class OrderFollower implements ChangeFollower.Handler {
 
     private final Database database;
     private final FeedCursorStore cursors;
-    private final ToolStepStore steps;
-    private final StepOutcomes outcomes;
+    private final Outcomes outcomes;
     private final WorkOrders orders;
     private final Runnable reconcile;
     private String known = "";
 
     /**
-     * @param reconcile looks at every running step, for when changes may have been missed
+     * @param reconcile looks at everything that awaits an order, for when changes may have been missed
      */
     public OrderFollower(
-            Database database,
-            FeedCursorStore cursors,
-            ToolStepStore steps,
-            StepOutcomes outcomes,
-            WorkOrders orders,
-            Runnable reconcile) {
+            Database database, FeedCursorStore cursors, Outcomes outcomes, WorkOrders orders, Runnable reconcile) {
         this.database = database;
         this.cursors = cursors;
-        this.steps = steps;
         this.outcomes = outcomes;
         this.orders = orders;
         this.reconcile = reconcile;
@@ -73,16 +69,23 @@ public final class OrderFollower implements ChangeFollower.Handler {
 
     @Override
     public void apply(List<Change> changes, String cursor) {
-        var finished = changes.stream().filter(OrderFollower::isFinished).toList();
-        var concerned = finished.stream()
-                .flatMap(change -> stepOf(change).stream())
-                .distinct()
-                .toList();
+        var heard = changes.stream().flatMap(change -> hear(change).stream()).toList();
         // Most orders are nobody's here, or were dealt with by another replica: one look spares asking for each.
-        var awaiting = concerned.isEmpty() ? Set.<UUID>of() : steps.runningAmong(database.queries(), concerned);
-        for (var change : finished) {
-            if (stepOf(change).filter(awaiting::contains).isPresent()) {
-                apply(change);
+        var concerned = new HashSet<Subject>();
+        for (var kind : Subject.Kind.values()) {
+            var news = heard.stream()
+                    .filter(one -> one.kind == kind)
+                    .map(Heard::news)
+                    .toList();
+            if (!news.isEmpty()) {
+                outcomes.of(kind)
+                        .concerned(database.queries(), news)
+                        .forEach(id -> concerned.add(new Subject(kind, id)));
+            }
+        }
+        for (var one : heard) {
+            if (concerned.contains(one.subject())) {
+                apply(one);
             }
         }
         if (!cursor.equals(known)) {
@@ -95,31 +98,32 @@ public final class OrderFollower implements ChangeFollower.Handler {
         reconcile.run();
     }
 
-    private void apply(Change change) {
-        var id = uuid(change.getResourceId());
+    private void apply(Heard heard) {
+        var id = heard.news.workOrderId();
         try {
-            var outcome = id.flatMap(orders::find).flatMap(order -> outcomes.prepare(database.queries(), order));
+            var outcome =
+                    orders.find(id).flatMap(order -> outcomes.of(heard.kind).prepare(database.queries(), order));
             if (outcome.isPresent()) {
                 boolean moved = database.transaction(tx -> {
-                    outcomes.apply(tx, outcome.get());
-                    return move(tx, change.getCursor());
+                    outcome.get().apply(tx);
+                    return move(tx, heard.cursor);
                 });
-                known = moved ? change.getCursor() : stored();
+                known = moved ? heard.cursor : stored();
             }
         } catch (RuntimeException failed) {
             if (isPassing(failed)) {
                 throw failed; // the batch comes again
             }
-            leaveToReconciliation(change, failed);
+            leaveToReconciliation(id, failed);
         }
     }
 
     /** One order that cannot be dealt with must not keep all others waiting. */
-    private static void leaveToReconciliation(Change change, RuntimeException failed) {
+    private static void leaveToReconciliation(UUID workOrderId, RuntimeException failed) {
         LOG.atError()
-                .addKeyValue("work_order_id", change.getResourceId())
+                .addKeyValue("work_order_id", workOrderId)
                 .setCause(failed)
-                .log("the outcome of a work order cannot be applied; it is left to the reconciliation");
+                .log("what became of a work order cannot be applied; it is left to the reconciliation");
     }
 
     /** Whether the same may go well a little later: the database or agent-service does not answer, or is busy. */
@@ -149,21 +153,32 @@ public final class OrderFollower implements ChangeFollower.Handler {
         return cursors.find(database.queries(), FEED).orElse("");
     }
 
-    /** Whether the change may be the end of an order. */
-    private static boolean isFinished(Change change) {
-        var status = attribute(change, "status");
-        if (change.getKind() == ChangeKind.CHANGE_KIND_DELETED || status.isEmpty()) {
-            return true;
+    /** What a change says of an order; nothing of one that is for nothing here. */
+    private static Optional<Heard> hear(Change change) {
+        var order = uuid(change.getResourceId());
+        if (order.isEmpty()) {
+            return Optional.empty();
         }
-        try {
-            return WorkOrder.Status.valueOf(status).isTerminal();
-        } catch (IllegalArgumentException _) {
-            return true; // of a newer release: the order itself says more
+        for (var kind : Subject.Kind.values()) {
+            var subject = uuid(attribute(change, kind.field()));
+            if (subject.isPresent()) {
+                var worker = uuid(attribute(change, "worker_id")).orElse(null);
+                return Optional.of(new Heard(
+                        kind, new News(order.get(), subject.get(), statusOf(change), worker), change.getCursor()));
+            }
         }
+        return Optional.empty();
     }
 
-    private static Optional<UUID> stepOf(Change change) {
-        return uuid(attribute(change, "tool_step_id"));
+    private static WorkOrder.@Nullable Status statusOf(Change change) {
+        if (change.getKind() == ChangeKind.CHANGE_KIND_DELETED) {
+            return null;
+        }
+        try {
+            return WorkOrder.Status.valueOf(attribute(change, "status"));
+        } catch (IllegalArgumentException _) {
+            return null; // of a newer release: the order itself says more
+        }
     }
 
     private static String attribute(Change change, String name) {
@@ -175,6 +190,13 @@ public final class OrderFollower implements ChangeFollower.Handler {
             return Optional.of(UUID.fromString(text));
         } catch (IllegalArgumentException _) {
             return Optional.empty();
+        }
+    }
+
+    /** A change, understood. */
+    private record Heard(Subject.Kind kind, News news, String cursor) {
+        Subject subject() {
+            return new Subject(kind, news.subjectId());
         }
     }
 }

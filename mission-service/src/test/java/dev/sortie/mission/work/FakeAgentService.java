@@ -131,6 +131,29 @@ public final class FakeAgentService implements AutoCloseable {
                 .toList();
     }
 
+    /** The orders of a task, in the order of their placement. */
+    public synchronized List<WorkOrder> ordersOfTask(String taskId) {
+        return orders.values().stream()
+                .filter(order -> order.getTaskId().equals(taskId))
+                .toList();
+    }
+
+    /** A worker takes an order. */
+    public void claim(String workOrderId, String workerId) {
+        change(
+                workOrderId,
+                order -> order.setStatus(WorkOrderStatus.WORK_ORDER_STATUS_CLAIMED)
+                        .setWorkerId(workerId));
+    }
+
+    /** The claim of an order is lost; it waits for another one. */
+    public void loseClaim(String workOrderId) {
+        change(
+                workOrderId,
+                order -> order.setStatus(WorkOrderStatus.WORK_ORDER_STATUS_PENDING)
+                        .setRetryCount(order.getRetryCount() + 1));
+    }
+
     /** The worker hands in a result. */
     public void complete(String workOrderId, Struct result) {
         change(
@@ -174,7 +197,10 @@ public final class FakeAgentService implements AutoCloseable {
     }
 
     private synchronized void change(String id, UnaryOperator<WorkOrder.Builder> change) {
-        var order = change.apply(orders.get(id).toBuilder()).build();
+        var before = orders.get(id);
+        var order = change.apply(before.toBuilder())
+                .setEtag(Long.toString(version(before) + 1))
+                .build();
         orders.put(id, order);
         log(order);
     }
@@ -186,14 +212,25 @@ public final class FakeAgentService implements AutoCloseable {
         if (!order.getToolStepId().isEmpty()) {
             attributes.putFields("tool_step_id", text(order.getToolStepId()));
         }
+        if (!order.getTaskId().isEmpty()) {
+            attributes.putFields("task_id", text(order.getTaskId()));
+        }
+        if (!order.getWorkerId().isEmpty()) {
+            attributes.putFields("worker_id", text(order.getWorkerId()));
+        }
         log.add(Change.newBuilder()
                 .setResourceType("work_order")
                 .setResourceId(order.getWorkOrderId())
                 .setKind(ChangeKind.CHANGE_KIND_UPDATED)
+                .setVersion(version(order))
                 .setAttributes(attributes)
                 .setCursor(cursor(log.size() + 1))
                 .build());
         notifyAll();
+    }
+
+    private static long version(WorkOrder order) {
+        return Long.parseLong(order.getEtag());
     }
 
     private String cursor(int position) {
@@ -259,6 +296,7 @@ public final class FakeAgentService implements AutoCloseable {
                                 draft.toBuilder()
                                         .setWorkOrderId(known)
                                         .setStatus(WorkOrderStatus.WORK_ORDER_STATUS_PENDING)
+                                        .setEtag("1")
                                         .build());
                         log(orders.get(known));
                     }
