@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  * @param agentAddress where agent-service is
  * @param serviceToken the API token with which this service calls the others; empty when it calls none
  * @param transfers what it takes on to move the contents of assets
+ * @param deadlineWarning how long before a deadline there is a warning of it
  */
 public record MissionConfig(
         ServerSettings server,
@@ -44,7 +45,8 @@ public record MissionConfig(
         List<ClientAddresses.Network> trustedProxies,
         String agentAddress,
         String serviceToken,
-        TransferSettings transfers) {
+        TransferSettings transfers,
+        Duration deadlineWarning) {
 
     /** The port of gRPC, unless set otherwise. */
     public static final int DEFAULT_PORT = 7401;
@@ -54,6 +56,7 @@ public record MissionConfig(
     public static final String DEFAULT_AGENT_ADDRESS = "127.0.0.1:7402";
 
     private static final String NOWHERE = "127.0.0.1:1";
+    private static final Duration DEFAULT_DEADLINE_WARNING = Duration.ofHours(24);
     private static final int DEFAULT_LOGINS_AT_ONCE = 2;
     private static final int DEFAULT_LOGINS_WAITING = 64;
 
@@ -74,7 +77,8 @@ public record MissionConfig(
                 List.of(),
                 NOWHERE,
                 "",
-                TransferSettings.DEFAULT);
+                TransferSettings.DEFAULT,
+                DEFAULT_DEADLINE_WARNING);
     }
 
     /** Reads the settings; what is wrong with them is told by {@link Settings#check}. */
@@ -103,7 +107,13 @@ public record MissionConfig(
                 trustedProxies(settings),
                 settings.text("SORTIE_AGENT_ADDRESS", DEFAULT_AGENT_ADDRESS, "where agent-service is: host:port"),
                 serviceToken == null ? "" : serviceToken,
-                transfers(settings));
+                transfers(settings),
+                settings.duration(
+                        "SORTIE_DEADLINE_WARNING",
+                        DEFAULT_DEADLINE_WARNING,
+                        Duration.ZERO,
+                        Duration.ofDays(365),
+                        "how long before a deadline there is a warning of it"));
     }
 
     /** The same with these accounts. */
@@ -120,7 +130,8 @@ public record MissionConfig(
                 trustedProxies,
                 agentAddress,
                 serviceToken,
-                transfers);
+                transfers,
+                deadlineWarning);
     }
 
     /** The same with bounds for password checks. */
@@ -137,7 +148,8 @@ public record MissionConfig(
                 trustedProxies,
                 agentAddress,
                 serviceToken,
-                transfers);
+                transfers,
+                deadlineWarning);
     }
 
     /** The same with the way to agent-service. */
@@ -154,7 +166,8 @@ public record MissionConfig(
                 trustedProxies,
                 address,
                 token,
-                transfers);
+                transfers,
+                deadlineWarning);
     }
 
     /** The same with bounds for the transfer of contents. */
@@ -171,7 +184,8 @@ public record MissionConfig(
                 trustedProxies,
                 agentAddress,
                 serviceToken,
-                bounds);
+                bounds,
+                deadlineWarning);
     }
 
     /** The same behind proxies. */
@@ -188,7 +202,8 @@ public record MissionConfig(
                 List.copyOf(proxies),
                 agentAddress,
                 serviceToken,
-                transfers);
+                transfers,
+                deadlineWarning);
     }
 
     /** The same with keys for credentials. */
@@ -205,7 +220,8 @@ public record MissionConfig(
                 trustedProxies,
                 agentAddress,
                 serviceToken,
-                transfers);
+                transfers,
+                deadlineWarning);
     }
 
     @Override

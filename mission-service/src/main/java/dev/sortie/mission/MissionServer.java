@@ -24,6 +24,7 @@ import dev.sortie.mission.domain.Assets;
 import dev.sortie.mission.domain.Bootstrap;
 import dev.sortie.mission.domain.CredentialKeyReports;
 import dev.sortie.mission.domain.CredentialKeys;
+import dev.sortie.mission.domain.Deadlines;
 import dev.sortie.mission.domain.DodItems;
 import dev.sortie.mission.domain.Hops;
 import dev.sortie.mission.domain.Identities;
@@ -62,6 +63,7 @@ import dev.sortie.mission.store.ApiTokenStore;
 import dev.sortie.mission.store.AssetContentStore;
 import dev.sortie.mission.store.AssetStore;
 import dev.sortie.mission.store.CredentialKeyStore;
+import dev.sortie.mission.store.DeadlineStore;
 import dev.sortie.mission.store.DispatchStore;
 import dev.sortie.mission.store.DodItemStore;
 import dev.sortie.mission.store.FeedCursorStore;
@@ -124,12 +126,15 @@ public final class MissionServer implements AutoCloseable {
     /** How long a plan may wait for what nobody has told of: usually it is scheduled with what makes room for it. */
     private static final Duration PLANS_SCHEDULED = Duration.ofSeconds(5);
 
+    private static final Duration DEADLINES_LOOKED_AT = Duration.ofMinutes(1);
+
     private static final Duration REFRESH_TOKENS_PURGED = Duration.ofHours(1);
 
     private final ServiceRuntime runtime;
     private final MissionPurge missionPurge;
     private final PlanPurge planPurge;
     private final PlanScheduler scheduler;
+    private final Deadlines deadlines;
     private final RefreshTokens refreshTokens;
     private final AssetContentSweep contentSweep;
     private final ProjectPurge projectPurge;
@@ -249,6 +254,15 @@ public final class MissionServer implements AutoCloseable {
         planPurge = new PlanPurge(database, plans);
         runtime.every("plan-purge", MISSIONS_PURGED, planPurge::runOnce);
         plansChanged.set(runtime.every("plans", PLANS_SCHEDULED, scheduler::run)::wake);
+        deadlines = new Deadlines(
+                database,
+                new DeadlineStore(),
+                missionStore,
+                planStore,
+                taskStore,
+                config.deadlineWarning(),
+                runtime.meters());
+        runtime.every("deadlines", DEADLINES_LOOKED_AT, deadlines::run);
         runtime.every("refresh-token-purge", REFRESH_TOKENS_PURGED, refreshTokens::purge);
         runtime.every("credential-keys", KEYS_READ, keyReports::run);
         runtime.every("token-uses", USES_WRITTEN, identities::writeUses);
@@ -360,6 +374,11 @@ public final class MissionServer implements AutoCloseable {
     /** The same. */
     PlanScheduler scheduler() {
         return scheduler;
+    }
+
+    /** The same. */
+    Deadlines deadlines() {
+        return deadlines;
     }
 
     /** The same. */

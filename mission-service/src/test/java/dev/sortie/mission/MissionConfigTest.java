@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,6 +42,7 @@ class MissionConfigTest {
         assertThat(config.loginsWaiting()).isEqualTo(64);
         assertThat(config.agentAddress()).isEqualTo("127.0.0.1:7402");
         assertThat(config.serviceToken()).isEmpty();
+        assertThat(config.deadlineWarning()).isEqualTo(Duration.ofHours(24));
     }
 
     @Test
@@ -61,7 +63,8 @@ class MissionConfigTest {
                 entry("SORTIE_LOGINS_AT_ONCE", "3"),
                 entry("SORTIE_LOGINS_WAITING", "4"),
                 entry("SORTIE_AGENT_ADDRESS", "agent.example:7"),
-                entry("SORTIE_SERVICE_TOKEN", "own")));
+                entry("SORTIE_SERVICE_TOKEN", "own"),
+                entry("SORTIE_DEADLINE_WARNING", "3d")));
         assertThat(config.server().port()).isEqualTo(1);
         assertThat(config.server().adminPort()).isEqualTo(2);
         assertThat(config.database().url()).isEqualTo(URL);
@@ -78,6 +81,7 @@ class MissionConfigTest {
         assertThat(config.trustedProxies()).containsExactly(Network.parse("10.0.0.0/8"), Network.parse("2001:db8::1"));
         assertThat(config.agentAddress()).isEqualTo("agent.example:7");
         assertThat(config.serviceToken()).isEqualTo("own");
+        assertThat(config.deadlineWarning()).isEqualTo(Duration.ofDays(3));
     }
 
     @Test
@@ -98,7 +102,8 @@ class MissionConfigTest {
                         "SORTIE_ADMIN_TOKEN", "hidden-admin",
                         "SORTIE_CREDENTIAL_KEYS", "hidden-keys",
                         "SORTIE_TRUSTED_PROXIES", "proxy.example",
-                        "SORTIE_LOGINS_AT_ONCE", "0"),
+                        "SORTIE_LOGINS_AT_ONCE", "0",
+                        "SORTIE_DEADLINE_WARNING", "soon"),
                 List.of());
         MissionConfig.read(settings);
         assertThatThrownBy(settings::check)
@@ -110,7 +115,8 @@ class MissionConfigTest {
                         "SORTIE_CREDENTIAL_KEYS",
                         "SORTIE_ADMIN_TOKEN",
                         "SORTIE_TRUSTED_PROXIES: proxy.example",
-                        "SORTIE_LOGINS_AT_ONCE")
+                        "SORTIE_LOGINS_AT_ONCE",
+                        "SORTIE_DEADLINE_WARNING")
                 .hasMessageNotContaining("hidden");
     }
 

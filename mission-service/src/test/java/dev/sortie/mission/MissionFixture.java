@@ -231,6 +231,11 @@ public final class MissionFixture implements AutoCloseable {
         server.scheduler().run();
     }
 
+    /** Warns of deadlines, as the server does by itself now and then. */
+    public void lookAtDeadlines() {
+        server.deadlines().run();
+    }
+
     /** Purges the refresh tokens whose time is over, as the server does by itself now and then. */
     public void purgeRefreshTokens() {
         server.refreshTokens().purge();
