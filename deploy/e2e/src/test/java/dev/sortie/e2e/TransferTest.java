@@ -62,7 +62,7 @@ class TransferTest {
 
     @BeforeAll
     static void start(@TempDir Path folder) {
-        cluster = Cluster.start(folder, Map.of("JDK_JAVA_OPTIONS", MEMORY, "SORTIE_TRANSFER_IDLE_TIME", "1s"));
+        cluster = Cluster.start(folder, Map.of("JDK_JAVA_OPTIONS", MEMORY, "SORTIE_TRANSFER_IDLE_TIME", "3s"));
         var channel = authorized();
         assets = AssetServiceGrpc.newBlockingStub(channel);
         streams = AssetServiceGrpc.newBlockingV2Stub(channel);

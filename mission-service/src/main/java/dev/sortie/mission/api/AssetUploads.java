@@ -84,11 +84,12 @@ public final class AssetUploads {
         boolean mayBeRepeat =
                 !first.getRequestId().isEmpty() && first.getSha256().isEmpty();
         checkPromise(first);
+        var heardOf = database.clock().instant(); // not later than what is stored of it
         var begun = database.transaction(
                 principal, Isolation.READ_COMMITTED, tx -> contents.begin(tx, upload, mayBeRepeat));
         boolean kept = false;
         try {
-            var incoming = new Incoming(begun, principal, first);
+            var incoming = new Incoming(begun, principal, first, heardOf);
             incoming.accept(first.getData());
             for (var message = next(stream, upload.assetId());
                     message != null;
@@ -151,12 +152,13 @@ public final class AssetUploads {
         private String sha256;
         private Instant heardOf;
 
-        Incoming(AssetContents.Begun begun, Principal principal, UploadAssetContentRequest first) {
+        Incoming(
+                AssetContents.Begun begun, Principal principal, UploadAssetContentRequest first, Instant heardOf) {
             this.begun = begun;
             this.principal = principal;
             this.first = first;
             this.sha256 = first.getSha256();
-            this.heardOf = database.clock().instant();
+            this.heardOf = heardOf;
         }
 
         /** A message after the first one. */

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 
 /** What the server does not let transfers take. */
 class AssetTransferLimitsTest {
-    private static final Duration IDLE_TIME = Duration.ofSeconds(1);
+    private static final Duration IDLE_TIME = Duration.ofSeconds(3);
     private static final int LARGEST = 8 << 20;
 
     @AutoClose

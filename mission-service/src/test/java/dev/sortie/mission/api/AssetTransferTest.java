@@ -588,9 +588,10 @@ class AssetTransferTest {
             for (int i = 0; i < 10; i++) {
                 MISSION.clock().advance(Duration.ofMinutes(2)); // twice the idle time, less than what makes an orphan
                 upload.send(bytes, i, i + 1);
+                var now = MISSION.clock().instant();
                 Eventually.see(
                         () -> count("SELECT count(*) FROM asset_contents WHERE asset_id = '" + id
-                                + "' AND updated_at > created_at"),
+                                + "' AND updated_at >= '" + now + "'"),
                         rows -> rows == 1);
                 MISSION.sweepContents();
             }
