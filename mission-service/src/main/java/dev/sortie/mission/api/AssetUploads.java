@@ -152,8 +152,7 @@ public final class AssetUploads {
         private String sha256;
         private Instant heardOf;
 
-        Incoming(
-                AssetContents.Begun begun, Principal principal, UploadAssetContentRequest first, Instant heardOf) {
+        Incoming(AssetContents.Begun begun, Principal principal, UploadAssetContentRequest first, Instant heardOf) {
             this.begun = begun;
             this.principal = principal;
             this.first = first;
