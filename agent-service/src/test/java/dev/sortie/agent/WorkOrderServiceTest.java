@@ -6,6 +6,8 @@ import static dev.sortie.agent.AgentFixture.seconds;
 import static dev.sortie.agent.AgentFixture.struct;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
 import dev.sortie.agent.v1.ErrorReason;
@@ -71,6 +73,54 @@ class WorkOrderServiceTest {
         assertThat(Messages.instant(placed.getRunTime())).isEqualTo(CLOCK.instant());
         assertThat(AGENT.get(placed.getWorkOrderId()))
                 .isEqualTo(placed.toBuilder().setPayload(struct("n", 1)).build());
+    }
+
+    @Test
+    void showsHandlesOfCredentialsToServicesAndToWhoeverHoldsTheOrder() {
+        var handle = "sortie_handle_" + UUID.randomUUID();
+        var payload = Struct.newBuilder()
+                .putFields(
+                        "credentials",
+                        Value.newBuilder()
+                                .setStructValue(Struct.newBuilder()
+                                        .putFields(
+                                                "github",
+                                                Value.newBuilder()
+                                                        .setStringValue(handle)
+                                                        .build()))
+                                .build())
+                .putFields("other", Value.newBuilder().setStringValue(handle).build())
+                .build();
+        var id = AGENT.enqueue(order(queue).setPayload(payload)).getWorkOrderId();
+        var request = GetWorkOrderRequest.newBuilder().setWorkOrderId(id).build();
+        for (var token : List.of("viewer", "developer", "admin")) {
+            var seen = WorkOrderServiceGrpc.newBlockingStub(AGENT.channel(token))
+                    .getWorkOrder(request)
+                    .getWorkOrder()
+                    .getPayload();
+            assertThat(seen.getFieldsOrThrow("credentials")
+                            .getStructValue()
+                            .getFieldsOrThrow("github")
+                            .getStringValue())
+                    .isEqualTo("sortie_handle_…");
+            assertThat(seen.getFieldsOrThrow("other").getStringValue()).isEqualTo(handle);
+        }
+        assertThat(WorkOrderServiceGrpc.newBlockingStub(AGENT.channel("service"))
+                        .getWorkOrder(request)
+                        .getWorkOrder()
+                        .getPayload())
+                .isEqualTo(payload);
+        assertThat(AGENT.claimOne(AGENT.register(1), queue).getWorkOrder().getPayload())
+                .isEqualTo(payload);
+        assertThat(AGENT.orders()
+                        .cancelWorkOrder(CancelWorkOrderRequest.newBuilder()
+                                .setWorkOrderId(id)
+                                .build())
+                        .getWorkOrder()
+                        .getPayload()
+                        .getFieldsOrDefault("credentials", Value.getDefaultInstance())
+                        .toString())
+                .doesNotContain(handle);
     }
 
     @Test

@@ -72,7 +72,7 @@ public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderSe
                 r -> uuid(r.getWorkOrderId()),
                 workOrders::get,
                 order -> GetWorkOrderResponse.newBuilder()
-                        .setWorkOrder(WorkOrderProtos.toMessage(order))
+                        .setWorkOrder(WorkOrderProtos.toMessageFor(CallContext.principal(), order))
                         .build());
     }
 
@@ -108,7 +108,7 @@ public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderSe
                 r -> new WorkOrders.Cancellation(uuid(r.getWorkOrderId()), r.getReason()),
                 workOrders::cancel,
                 order -> CancelWorkOrderResponse.newBuilder()
-                        .setWorkOrder(WorkOrderProtos.toMessage(order))
+                        .setWorkOrder(WorkOrderProtos.toMessageFor(CallContext.principal(), order))
                         .build());
     }
 }

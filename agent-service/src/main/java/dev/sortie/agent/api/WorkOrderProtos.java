@@ -9,12 +9,14 @@ import static dev.sortie.runtime.grpc.Messages.uuid;
 
 import com.google.protobuf.CodedOutputStream;
 import com.google.protobuf.Message;
+import com.google.protobuf.Value;
 import dev.sortie.agent.domain.Subject;
 import dev.sortie.agent.domain.WorkOrder;
 import dev.sortie.agent.domain.WorkOrderStatus;
 import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
 import dev.sortie.agent.v1.ListWorkOrdersRequest;
 import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.identity.Principal;
 import dev.sortie.type.v1.ErrorReason;
 import java.io.IOException;
 import java.security.MessageDigest;
@@ -26,6 +28,11 @@ import org.jspecify.annotations.Nullable;
 /** Work orders as messages. */
 final class WorkOrderProtos {
     private static final String BOTH = "given together with tool_step_id (expected: one of the two)";
+
+    /** Where a payload has handles of credentials, and how these begin. */
+    private static final String CREDENTIALS = "credentials";
+
+    private static final String HANDLE = "sortie_handle_";
 
     private WorkOrderProtos() {}
 
@@ -84,6 +91,31 @@ final class WorkOrderProtos {
                 order.hasRunTime() ? instant(order.getRunTime(), field + ".run_time") : null,
                 order.hasExpireTime() ? instant(order.getExpireTime(), field + ".expire_time") : null,
                 contentHash(order));
+    }
+
+    /**
+     * As a caller may see it: without the handles of credentials, unless it is a service. The worker that holds the order
+     * has them from its claim, and they are for nobody else.
+     */
+    static dev.sortie.agent.v1.WorkOrder toMessageFor(Principal caller, WorkOrder order) {
+        var message = toMessage(order);
+        var handles = message.getPayload().getFieldsMap().get(CREDENTIALS);
+        if (caller.isService() || handles == null || !handles.hasStructValue()) {
+            return message;
+        }
+        var hidden = handles.getStructValue().toBuilder();
+        handles.getStructValue().getFieldsMap().forEach((resource, handle) -> {
+            if (handle.getStringValue().startsWith(HANDLE)) {
+                hidden.putFields(
+                        resource,
+                        Value.newBuilder().setStringValue(HANDLE + "…").build());
+            }
+        });
+        var builder = message.toBuilder();
+        builder.getPayloadBuilder()
+                .putFields(
+                        CREDENTIALS, Value.newBuilder().setStructValue(hidden).build());
+        return builder.build();
     }
 
     static dev.sortie.agent.v1.WorkOrder toMessage(WorkOrder order) {
