@@ -11,7 +11,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import grpc from '@grpc/grpc-js';
 import { createFileRegistry, fromBinary, fromJson, toBinary, toJson } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { values: options, positionals } = parseArgs({
@@ -94,28 +93,15 @@ function credential(step, saved) {
   return saved[as];
 }
 
-/** The length-delimited fields of a message, by number: google/rpc/error_details.proto is not part of the contract. */
-function texts(bytes) {
-  const reader = new BinaryReader(bytes);
-  const found = {};
-  while (reader.pos < reader.len) {
-    const [number, wireType] = reader.tag();
-    if (wireType === WireType.LengthDelimited) (found[number] ??= []).push(reader.bytes());
-    else reader.skip(wireType);
-  }
-  return found;
-}
-
+/** The reason of a failure, and the fields it is about. */
 function details(error) {
   const [bytes] = error.metadata?.get('grpc-status-details-bin') ?? [];
   const found = { fields: [] };
   if (!bytes) return found;
-  const text = (field) => (field ? Buffer.from(field[0]).toString('utf8') : undefined);
   for (const { typeUrl, value } of fromBinary(registry.getMessage('google.rpc.Status'), bytes).details) {
-    if (typeUrl.endsWith('/google.rpc.ErrorInfo')) found.reason = text(texts(value)[1]);
-    if (typeUrl.endsWith('/google.rpc.BadRequest')) {
-      found.fields = (texts(value)[1] ?? []).map((violation) => text(texts(violation)[1]));
-    }
+    const detail = fromBinary(registry.getMessage(typeUrl.split('/').pop()), value);
+    if (typeUrl.endsWith('/google.rpc.ErrorInfo')) found.reason = detail.reason;
+    if (typeUrl.endsWith('/google.rpc.BadRequest')) found.fields = detail.fieldViolations.map(({ field }) => field);
   }
   return found;
 }

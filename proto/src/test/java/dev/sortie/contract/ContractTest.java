@@ -329,6 +329,18 @@ class ContractTest {
         assertThat(owners).isNotEmpty();
     }
 
+    /** A client that reads the descriptor set, and nothing else, reads the details of failures as well. */
+    @Test
+    void whatTravelsInFailuresIsPartOfWhatIsPublished() {
+        assertThat(CONTRACT.messages())
+                .containsKeys(
+                        "google.rpc.Status",
+                        "google.rpc.ErrorInfo",
+                        "google.rpc.BadRequest",
+                        "google.rpc.PreconditionFailure",
+                        "google.rpc.RetryInfo");
+    }
+
     @Test
     void packagesAreFoldersAndJavaPackages() {
         for (var file : CONTRACT.files()) {

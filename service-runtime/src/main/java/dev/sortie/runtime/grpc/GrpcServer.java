@@ -11,7 +11,6 @@ import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.ChannelzService;
 import io.grpc.protobuf.services.HealthStatusManager;
-import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -90,7 +89,7 @@ public final class GrpcServer implements AutoCloseable {
         }
         builder.addService(health.getHealthService());
         if (settings.reflection()) {
-            builder.addService(ProtoReflectionServiceV1.newInstance());
+            builder.addService(new Reflection());
         }
         if (settings.channelz()) {
             builder.addService(ChannelzService.newInstance(100));

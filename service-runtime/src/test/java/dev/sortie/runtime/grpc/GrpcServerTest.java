@@ -3,6 +3,7 @@ package dev.sortie.runtime.grpc;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
+import com.google.protobuf.DescriptorProtos.FileDescriptorProto;
 import dev.sortie.change.v1.ChangeServiceGrpc;
 import dev.sortie.change.v1.WatchChangesRequest;
 import dev.sortie.mission.v1.CreateHopRequest;
@@ -30,12 +31,17 @@ import io.grpc.health.v1.HealthCheckRequest;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.health.v1.HealthGrpc;
 import io.grpc.protobuf.ProtoUtils;
+import io.grpc.reflection.v1.ServerReflectionGrpc;
+import io.grpc.reflection.v1.ServerReflectionRequest;
+import io.grpc.reflection.v1.ServerReflectionResponse;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.ServerCalls;
+import io.grpc.stub.StreamObserver;
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
@@ -232,6 +238,58 @@ class GrpcServerTest {
                             .getStatus())
                     .isEqualTo(ServingStatus.SERVING);
         }
+    }
+
+    @Test
+    void tellsGenericClientsHowToReadTheDetailsOfFailures() throws Exception {
+        for (var symbol : List.of(
+                "google.rpc.ErrorInfo",
+                "google.rpc.BadRequest.FieldViolation",
+                "google.rpc.RetryInfo",
+                "sortie.type.v1.ErrorReason",
+                "sortie.mission.v1.HopService")) {
+            var answers = reflect(
+                    ServerReflectionRequest.newBuilder().setFileContainingSymbol(symbol),
+                    ServerReflectionRequest.newBuilder().setFileByFilename("google/rpc/error_details.proto"),
+                    ServerReflectionRequest.newBuilder().setFileContainingSymbol("no.such.Symbol"));
+            var file = FileDescriptorProto.parseFrom(
+                    answers.getFirst().getFileDescriptorResponse().getFileDescriptorProto(0));
+            assertThat(symbol).startsWith(file.getPackage());
+            assertThat(answers.get(1).getFileDescriptorResponse().getFileDescriptorProtoList())
+                    .as("with what it imports")
+                    .hasSizeGreaterThan(1);
+            assertThat(answers.getLast().getErrorResponse().getErrorCode()).isEqualTo(Status.Code.NOT_FOUND.value());
+        }
+    }
+
+    /** All answers, to requests that are sent without waiting for any. */
+    private static List<ServerReflectionResponse> reflect(ServerReflectionRequest.Builder... requests)
+            throws Exception {
+        var answers = new ArrayList<ServerReflectionResponse>();
+        var done = new CompletableFuture<Boolean>();
+        var sender = ServerReflectionGrpc.newStub(SERVER.channel())
+                .serverReflectionInfo(new StreamObserver<ServerReflectionResponse>() {
+                    @Override
+                    public void onNext(ServerReflectionResponse response) {
+                        answers.add(response);
+                    }
+
+                    @Override
+                    public void onError(Throwable failed) {
+                        done.completeExceptionally(failed);
+                    }
+
+                    @Override
+                    public void onCompleted() {
+                        done.complete(true);
+                    }
+                });
+        for (var request : requests) {
+            sender.onNext(request.build());
+        }
+        sender.onCompleted();
+        assertThat(done.get(20, TimeUnit.SECONDS)).isTrue();
+        return answers;
     }
 
     @Test
