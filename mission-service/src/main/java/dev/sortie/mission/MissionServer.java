@@ -28,6 +28,7 @@ import dev.sortie.mission.domain.Deadlines;
 import dev.sortie.mission.domain.DodItems;
 import dev.sortie.mission.domain.Hops;
 import dev.sortie.mission.domain.Identities;
+import dev.sortie.mission.domain.Imports;
 import dev.sortie.mission.domain.LoginLimits;
 import dev.sortie.mission.domain.Logins;
 import dev.sortie.mission.domain.MissionFlow;
@@ -68,6 +69,7 @@ import dev.sortie.mission.store.DispatchStore;
 import dev.sortie.mission.store.DodItemStore;
 import dev.sortie.mission.store.FeedCursorStore;
 import dev.sortie.mission.store.HopStore;
+import dev.sortie.mission.store.ImportStore;
 import dev.sortie.mission.store.LoginLimitStore;
 import dev.sortie.mission.store.MissionStore;
 import dev.sortie.mission.store.MoveStore;
@@ -198,9 +200,10 @@ public final class MissionServer implements AutoCloseable {
                 () -> outboxFilled.get().run());
         var steps = new ToolSteps(stepStore, flow, stepFlow, ids);
         var runs = new StepRuns(stepFlow, flow);
+        var dodItemStore = new DodItemStore();
         var testRunStore = new TestRunStore();
         var testRuns = new TestRuns(testRunStore, missionStore, ids);
-        var dodItems = new DodItems(new DodItemStore(), missionStore, assetStore, testRunStore, orders, ids);
+        var dodItems = new DodItems(dodItemStore, missionStore, assetStore, testRunStore, orders, ids);
         var missions =
                 new Missions(missionStore, hopStore, assetStore, dodItems, testRuns, flow, moves, steps, runs, ids);
         var hops = new Hops(missionStore, hopStore, assetStore, flow, steps, runs, ids);
@@ -232,6 +235,21 @@ public final class MissionServer implements AutoCloseable {
         taskFlows.set(taskFlow);
         var plans = new Plans(planStore, taskFlow, dispatch, moves, ids);
         var tasks = new Tasks(taskStore, dependencyStore, taskFlow, moves, ids);
+        var imports = new Imports(
+                database,
+                new ImportStore(),
+                userStore,
+                missionStore,
+                hopStore,
+                stepStore,
+                assetStore,
+                dodItemStore,
+                testRunStore,
+                flow,
+                taskStore,
+                taskFlow,
+                tasks,
+                ids);
         var projects = new Projects(new ProjectStore(), taskFlow, moves, ids);
 
         // What becomes of orders.
@@ -296,7 +314,8 @@ public final class MissionServer implements AutoCloseable {
                                 pages,
                                 missions,
                                 new MissionTrees(missionStore, hopStore, stepStore, assetStore),
-                                findings),
+                                findings,
+                                imports),
                         new HopGrpcService(replies, pages, hops, findings),
                         new ToolStepGrpcService(replies, pages, steps, findings),
                         new PlanGrpcService(replies, pages, plans),

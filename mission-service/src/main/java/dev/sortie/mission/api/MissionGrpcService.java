@@ -2,6 +2,7 @@ package dev.sortie.mission.api;
 
 import static dev.sortie.runtime.grpc.Messages.uuid;
 
+import dev.sortie.mission.domain.Imports;
 import dev.sortie.mission.domain.MissionTrees;
 import dev.sortie.mission.domain.Missions;
 import dev.sortie.mission.v1.ApproveMissionRequest;
@@ -20,6 +21,8 @@ import dev.sortie.mission.v1.GetMissionRequest;
 import dev.sortie.mission.v1.GetMissionResponse;
 import dev.sortie.mission.v1.GetMissionTreeRequest;
 import dev.sortie.mission.v1.GetMissionTreeResponse;
+import dev.sortie.mission.v1.ImportMissionsRequest;
+import dev.sortie.mission.v1.ImportMissionsResponse;
 import dev.sortie.mission.v1.ListMissionMovesRequest;
 import dev.sortie.mission.v1.ListMissionMovesResponse;
 import dev.sortie.mission.v1.ListMissionsRequest;
@@ -35,11 +38,14 @@ import dev.sortie.mission.v1.UndeleteMissionRequest;
 import dev.sortie.mission.v1.UndeleteMissionResponse;
 import dev.sortie.mission.v1.UpdateMissionRequest;
 import dev.sortie.mission.v1.UpdateMissionResponse;
+import dev.sortie.runtime.grpc.CallContext;
+import dev.sortie.runtime.grpc.ClientStream;
 import dev.sortie.runtime.grpc.Replies;
 import dev.sortie.runtime.paging.PageTokens;
 import dev.sortie.runtime.sql.Database;
 import dev.sortie.runtime.sql.Isolation;
 import io.grpc.stub.StreamObserver;
+import java.util.ArrayList;
 
 /** {@code sortie.mission.v1.MissionService}. */
 public final class MissionGrpcService extends MissionServiceImplBase {
@@ -49,6 +55,7 @@ public final class MissionGrpcService extends MissionServiceImplBase {
     private final Missions missions;
     private final MissionTrees trees;
     private final Findings findings;
+    private final Imports imports;
 
     public MissionGrpcService(
             Database database,
@@ -56,13 +63,15 @@ public final class MissionGrpcService extends MissionServiceImplBase {
             PageTokens pages,
             Missions missions,
             MissionTrees trees,
-            Findings findings) {
+            Findings findings,
+            Imports imports) {
         this.database = database;
         this.replies = replies;
         this.pages = pages;
         this.missions = missions;
         this.trees = trees;
         this.findings = findings;
+        this.imports = imports;
     }
 
     @Override
@@ -174,5 +183,36 @@ public final class MissionGrpcService extends MissionServiceImplBase {
                 pages::open,
                 (queries, page) -> missions.moves(queries, MoveProtos.toTimeline(request), page),
                 MoveProtos::toListResponse);
+    }
+
+    @Override
+    public StreamObserver<ImportMissionsRequest> importMissions(StreamObserver<ImportMissionsResponse> observer) {
+        return replies.receive(observer, this::receiveRecords);
+    }
+
+    /** A transaction for each record; the next one is looked at when the one before is durable. */
+    private ImportMissionsResponse receiveRecords(ClientStream<ImportMissionsRequest> stream) {
+        var principal = CallContext.principal();
+        var imported = new ArrayList<Imports.Imported>();
+        var first = stream.next();
+        if (first == null) {
+            return ImportMissionsResponse.getDefaultInstance();
+        }
+        var lines = new ImportLines(Math.max(1, first.getFirstLine()), new ImportLines.Sink() {
+            @Override
+            public void line(long number, byte[] bytes) {
+                imported.add(imports.take(principal, number, bytes));
+            }
+
+            @Override
+            public void tooLong(long number) {
+                imported.add(Imports.tooLong(number));
+            }
+        });
+        for (var message = first; message != null; message = stream.next()) {
+            lines.add(message.getContent());
+        }
+        lines.end();
+        return ImportProtos.toResponse(imported);
     }
 }

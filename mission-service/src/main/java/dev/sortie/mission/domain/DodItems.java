@@ -231,7 +231,7 @@ public final class DodItems {
         return item;
     }
 
-    private static Change describe(Change change, DodItem item) {
+    static Change describe(Change change, DodItem item) {
         return change.with("mission_id", item.missionId())
                 .with("category", item.fields().category())
                 .with("completed", item.completed());

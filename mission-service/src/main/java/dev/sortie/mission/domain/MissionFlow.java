@@ -6,6 +6,8 @@ import dev.sortie.mission.v1.ErrorReason;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.sql.Change;
 import dev.sortie.runtime.sql.Tx;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -248,6 +250,23 @@ public final class MissionFlow {
     void noteCreated(Tx tx, Hop hop) {
         tx.change(describe(Change.created("hop", hop.id(), hop.version()), hop));
         moves.record(tx, moveOf(hop, null, ""));
+    }
+
+    /** Tells of a mission that comes from elsewhere with what is in it, in the state in which it was there. */
+    void noteImported(Tx tx, Mission mission, List<Hop> itsHops, List<ToolStep> itsSteps) {
+        var reason = "imported";
+        var recorded = new ArrayList<Move>();
+        tx.change(describe(Change.created("mission", mission.id(), mission.version()), mission));
+        recorded.add(moveOf(mission, null, reason));
+        for (var hop : itsHops) {
+            tx.change(describe(Change.created("hop", hop.id(), hop.version()), hop));
+            recorded.add(moveOf(hop, null, reason));
+        }
+        for (var step : itsSteps) {
+            tx.change(StepFlow.describe(Change.created("tool_step", step.id(), step.version()), step));
+            recorded.add(Move.of(Move.Resource.TOOL_STEP, step.id(), mission.id(), null, step.status(), reason));
+        }
+        moves.record(tx, recorded);
     }
 
     /** Cancels the hops of a mission that have not ended, with the mission. */

@@ -116,6 +116,11 @@ public final class Passwords implements AutoCloseable {
         executor.shutdownNow();
     }
 
+    /** Whether this is a hash of an older system that {@link #check} takes. */
+    static boolean isBcrypt(String hash) {
+        return BCRYPT.matcher(hash).matches();
+    }
+
     /** Of a password that nobody knows: to check it costs what any other costs, and it never fits. */
     String hashOfNobody() {
         return hashOfNobody;

@@ -223,7 +223,7 @@ public final class TestRuns {
         return run;
     }
 
-    private static Change describe(Change change, TestRun run) {
+    static Change describe(Change change, TestRun run) {
         return change.with("status", run.status()).with("mission_id", run.missionId());
     }
 }

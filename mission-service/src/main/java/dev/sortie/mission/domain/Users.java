@@ -139,7 +139,7 @@ public final class Users {
         }
     }
 
-    private static void noteCreated(Tx tx, User user) {
+    static void noteCreated(Tx tx, User user) {
         tx.change(Change.created("user", user.userId(), user.version()).with("role", user.role()));
         tx.audit(
                 "CreateUser",

@@ -40,6 +40,12 @@ public final class AssetStore {
                     $11::text, $12::text::jsonb, $13::text, $14::text::jsonb, $15::timestamptz, $15::timestamptz)
             RETURNING
             """ + WHOLE;
+    private static final String INSERT_AS_IT_WAS = """
+            INSERT INTO assets (asset_id, user_id, scope_type, scope_id, mission_id, name, description, type, subtype, role,
+                                status, content, content_summary, asset_metadata, created_at, updated_at)
+            VALUES ($1::uuid, $2::uuid, $3::text, $4::uuid, $5::uuid, $6::text, $7::text, $8::text, $9::text, $10::text,
+                    $11::text, $12::text::jsonb, $13::text, $14::text::jsonb, $15::timestamptz, $16::timestamptz)
+            """;
     // An asset goes into hiding with its mission.
     private static final String FIND = "SELECT " + WHOLE + """
                     FROM assets WHERE asset_id = $1::uuid
@@ -205,6 +211,28 @@ public final class AssetStore {
             }
             throw broken;
         }
+    }
+
+    /** Creates an asset in the state in which it was elsewhere. */
+    public void insertAsItWas(Tx tx, Asset asset) {
+        tx.update(
+                INSERT_AS_IT_WAS,
+                asset.id(),
+                asset.userId(),
+                asset.scopeType(),
+                asset.scopeId(),
+                asset.missionId(),
+                asset.fields().name(),
+                asset.fields().description(),
+                asset.fields().type(),
+                asset.fields().subtype(),
+                asset.fields().role(),
+                asset.status(),
+                asset.content(),
+                asset.fields().summary(),
+                metadata(asset.fields(), asset.contentVersion(), asset.tokenCount()),
+                asset.createdAt(),
+                asset.updatedAt());
     }
 
     /** An asset with its content, unless its mission is hidden. */

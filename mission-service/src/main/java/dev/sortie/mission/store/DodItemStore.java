@@ -26,6 +26,10 @@ public final class DodItemStore {
             VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::timestamptz, $5::timestamptz)
             RETURNING
             """ + COLUMNS;
+    private static final String INSERT_AS_IT_WAS = """
+            INSERT INTO dod_items (dod_item_id, mission_id, text, category, completed, completed_at, created_at, updated_at)
+            VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::boolean, $6::timestamptz, $7::timestamptz, $8::timestamptz)
+            """;
     private static final String COUNT = "SELECT count(*)::int AS items FROM dod_items WHERE mission_id = $1::uuid";
     private static final String LOCK =
             "SELECT " + COLUMNS + "FROM dod_items WHERE dod_item_id = $1::uuid FOR NO KEY UPDATE";
@@ -80,6 +84,20 @@ public final class DodItemStore {
     public DodItem insert(Tx tx, UUID id, UUID missionId, DodItem.Fields fields) {
         return tx.find(INSERT, DodItemStore::toItem, id, missionId, fields.text(), fields.category(), tx.now())
                 .orElseThrow();
+    }
+
+    /** Creates an item in the state in which it was elsewhere. */
+    public void insertAsItWas(Tx tx, DodItem item) {
+        tx.update(
+                INSERT_AS_IT_WAS,
+                item.id(),
+                item.missionId(),
+                item.fields().text(),
+                item.fields().category(),
+                item.completed(),
+                item.completedAt(),
+                item.createdAt(),
+                item.updatedAt());
     }
 
     /** How many items a mission has. */

@@ -27,6 +27,13 @@ public final class HopStore {
                     $10::boolean, $11::timestamptz, $11::timestamptz)
             RETURNING
             """ + COLUMNS;
+    private static final String INSERT_AS_IT_WAS = """
+            INSERT INTO hops (hop_id, mission_id, name, description, rationale, status, sequence_order, is_final, is_resolved,
+                              pause_before, error_message, started_at, ended_at, created_at, updated_at)
+            VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::int, $8::boolean, $9::boolean,
+                    $10::boolean, $11::text, $12::timestamptz, $13::timestamptz, $14::timestamptz, $15::timestamptz)
+            RETURNING
+            """ + COLUMNS;
     private static final String FIND = "SELECT " + COLUMNS + "FROM hops WHERE hop_id = $1::uuid";
     // A hop goes into hiding with its mission.
     private static final String FIND_VISIBLE =
@@ -135,6 +142,29 @@ public final class HopStore {
                         fields.isResolved(),
                         fields.pauseBefore(),
                         tx.now())
+                .orElseThrow();
+    }
+
+    /** Creates a hop in the state in which it was elsewhere. */
+    public Hop insertAsItWas(Tx tx, Hop hop) {
+        return tx.find(
+                        INSERT_AS_IT_WAS,
+                        HopStore::toHop,
+                        hop.id(),
+                        hop.missionId(),
+                        hop.fields().name(),
+                        hop.fields().description(),
+                        hop.fields().rationale(),
+                        hop.status(),
+                        hop.sequenceOrder(),
+                        hop.fields().isFinal(),
+                        hop.fields().isResolved(),
+                        hop.fields().pauseBefore(),
+                        hop.errorMessage(),
+                        hop.startedAt(),
+                        hop.endedAt(),
+                        hop.createdAt(),
+                        hop.updatedAt())
                 .orElseThrow();
     }
 

@@ -35,6 +35,17 @@ public final class MissionStore {
                     $15::timestamptz, $15::timestamptz)
             RETURNING
             """ + COLUMNS;
+    private static final String INSERT_AS_IT_WAS = """
+            INSERT INTO missions (mission_id, user_id, name, description, goal, status, success_criteria, metadata, client,
+                                  budget_amount, budget_currency, deadline, assigned_to, github_url, status_reason, qa_at,
+                                  completed_at, created_at, updated_at)
+            VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text::jsonb, $8::text::jsonb,
+                    $9::text, $10::bigint, $11::text, $12::timestamptz, $13::text, $14::text, $15::text,
+                    $16::timestamptz, $17::timestamptz, $18::timestamptz, $19::timestamptz)
+            RETURNING
+            """ + COLUMNS;
+    private static final String SET_CURRENT_HOP =
+            "UPDATE missions SET current_hop_id = $2::uuid WHERE mission_id = $1::uuid RETURNING " + COLUMNS;
     private static final String FIND = "SELECT " + COLUMNS + "FROM missions WHERE mission_id = $1::uuid";
     private static final String IS_VISIBLE =
             "SELECT 1 FROM missions WHERE mission_id = $1::uuid AND deleted_at IS NULL";
@@ -125,6 +136,39 @@ public final class MissionStore {
             }
             throw broken;
         }
+    }
+
+    /** Creates a mission in the state in which it was elsewhere, without a current hop. */
+    public Mission insertAsItWas(Tx tx, Mission mission) {
+        var fields = mission.fields();
+        return tx.find(
+                        INSERT_AS_IT_WAS,
+                        MissionStore::toMission,
+                        mission.id(),
+                        mission.userId(),
+                        fields.name(),
+                        fields.description(),
+                        fields.goal(),
+                        mission.status(),
+                        array(fields.successCriteria()),
+                        fields.metadata(),
+                        fields.client(),
+                        fields.budgetAmount(),
+                        fields.budgetCurrency(),
+                        fields.deadline(),
+                        fields.assignedTo(),
+                        fields.githubUrl(),
+                        mission.statusReason(),
+                        mission.qaAt(),
+                        mission.completedAt(),
+                        mission.createdAt(),
+                        mission.updatedAt())
+                .orElseThrow();
+    }
+
+    /** Names the active hop of a mission that is being created as it was. */
+    public Mission setCurrentHop(Tx tx, UUID id, UUID hopId) {
+        return tx.find(SET_CURRENT_HOP, MissionStore::toMission, id, hopId).orElseThrow();
     }
 
     /** A mission, hidden or not. */

@@ -57,6 +57,16 @@ public final class TaskStore {
                     $25::timestamptz, $26::timestamptz, $27::text, $28::uuid, $29::timestamptz, $29::timestamptz)
             RETURNING
             """ + COLUMNS;
+    private static final String INSERT_AS_IT_WAS = """
+            INSERT INTO tasks (task_id, plan_id, parent_task_id, depth, title, description, task_type, permission_level,
+                               priority, repository_url, branch_name, issue_number, pr_number, context, metadata, due_at,
+                               status, progress_percentage, started_at, completed_at, created_by, created_at, updated_at)
+            VALUES ($1::uuid, $2::uuid, $3::uuid, $4::smallint, $5::text, $6::text, $7::text, $8::text, $9::text,
+                    $10::text, $11::text, $12::int, $13::int, $14::text::jsonb, $15::text::jsonb, $16::timestamptz,
+                    $17::text, $18::numeric, $19::timestamptz, $20::timestamptz, $21::uuid, $22::timestamptz,
+                    $23::timestamptz)
+            RETURNING
+            """ + COLUMNS;
     private static final String FIND = "SELECT " + COLUMNS + "FROM tasks WHERE task_id = $1::uuid";
     private static final String FIND_VISIBLE = FIND + " AND" + IS_VISIBLE;
     private static final String EXISTS = "SELECT 1 FROM tasks WHERE task_id = $1::uuid AND" + IS_VISIBLE;
@@ -253,6 +263,39 @@ public final class TaskStore {
         } catch (ConstraintViolation broken) {
             throw userIsGone(broken, fields, createdBy);
         }
+    }
+
+    /** Creates a task in the state in which it was elsewhere. It is not dispatched, nor assigned to anybody. */
+    public Task insertAsItWas(Tx tx, Task task) {
+        var fields = task.fields();
+        var state = task.state();
+        return tx.find(
+                        INSERT_AS_IT_WAS,
+                        TaskStore::toTask,
+                        task.id(),
+                        task.planId(),
+                        task.parentTaskId(),
+                        task.depth(),
+                        fields.title(),
+                        fields.description(),
+                        fields.type(),
+                        fields.permissionLevel(),
+                        fields.priority(),
+                        fields.repositoryUrl(),
+                        fields.branchName(),
+                        fields.issueNumber(),
+                        fields.prNumber(),
+                        fields.context(),
+                        fields.metadata(),
+                        task.dueAt(),
+                        state.status(),
+                        state.progress().percentage(),
+                        state.startedAt(),
+                        state.completedAt(),
+                        task.createdBy(),
+                        task.createdAt(),
+                        task.updatedAt())
+                .orElseThrow();
     }
 
     /** A task, whether or not its plan is hidden. */

@@ -37,6 +37,12 @@ public final class TestRunStore {
             VALUES ($1::uuid, $2::uuid, $3::timestamptz, $3::timestamptz)
             RETURNING
             """ + COLUMNS;
+    private static final String INSERT_AS_IT_WAS = """
+            INSERT INTO test_runs (test_run_id, mission_id, status, summary, categories, result_count, log_chunk_count,
+                                   finished_at, created_at, updated_at)
+            VALUES ($1::uuid, $2::uuid, $3::text, $4::text::jsonb, $5::text[], $6::int, $7::int, $8::timestamptz,
+                    $9::timestamptz, $10::timestamptz)
+            """;
     // A run goes into hiding with its mission.
     private static final String FIND = "SELECT " + COLUMNS + """
             FROM test_runs WHERE test_run_id = $1::uuid
@@ -124,6 +130,22 @@ public final class TestRunStore {
     /** Starts a run of a mission that is locked. */
     public TestRun insert(Tx tx, UUID id, UUID missionId) {
         return tx.find(INSERT, TestRunStore::toRun, id, missionId, tx.now()).orElseThrow();
+    }
+
+    /** Creates a run in the state in which it was elsewhere; what it counts is put into it apart. */
+    public void insertAsItWas(Tx tx, TestRun run) {
+        tx.update(
+                INSERT_AS_IT_WAS,
+                run.id(),
+                run.missionId(),
+                run.status(),
+                run.summary() == null ? null : json(run.summary()),
+                run.categories().toArray(new String[0]),
+                run.resultCount(),
+                run.logChunkCount(),
+                run.finishedAt(),
+                run.createdAt(),
+                run.updatedAt());
     }
 
     /** A run, unless its mission is hidden. */

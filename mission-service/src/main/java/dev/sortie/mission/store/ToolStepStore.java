@@ -47,6 +47,15 @@ public final class ToolStepStore {
             )
             SELECT
             """ + COLUMNS + "FROM s JOIN hops h USING (hop_id)";
+    private static final String INSERT_AS_IT_WAS = """
+            INSERT INTO tool_steps (tool_step_id, hop_id, tool_id, name, description, status, sequence_order,
+                                    parameter_mapping, result_mapping, resource_configs, validation_errors,
+                                    execution_result, error_message, attempt, started_at, completed_at, created_at,
+                                    updated_at)
+            VALUES ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::int, $8::text::jsonb, $9::text::jsonb,
+                    $10::text::jsonb, $11::text::jsonb, $12::text::jsonb, $13::text, $14::int, $15::timestamptz,
+                    $16::timestamptz, $17::timestamptz, $18::timestamptz)
+            """;
     // Not one of a hidden mission.
     private static final String FIND = "SELECT " + COLUMNS + """
                     FROM tool_steps s JOIN hops h USING (hop_id) JOIN missions m USING (mission_id)
@@ -269,6 +278,32 @@ public final class ToolStepStore {
 
     /** How far a step is: which attempt of which mission's, and whether it runs. */
     public record Held(UUID missionId, ToolStepStatus status, int attempt) {}
+
+    /** Creates a step in the state in which it was elsewhere. */
+    public void insertAsItWas(Tx tx, ToolStep step) {
+        var fields = step.fields();
+        var state = step.state();
+        tx.update(
+                INSERT_AS_IT_WAS,
+                step.id(),
+                step.hopId(),
+                fields.toolId(),
+                fields.name(),
+                fields.description(),
+                state.status(),
+                step.sequenceOrder(),
+                StepJson.ofParameters(fields.parameterMapping()),
+                StepJson.ofResults(fields.resultMapping()),
+                fields.resourceConfigs(),
+                StepJson.ofErrors(state.validationErrors()),
+                state.executionResult(),
+                state.errorMessage(),
+                state.attempt(),
+                state.startedAt(),
+                state.completedAt(),
+                step.createdAt(),
+                step.updatedAt());
+    }
 
     /** A step of a mission that is not hidden. */
     public Optional<ToolStep> find(Queries queries, UUID id) {

@@ -31,6 +31,14 @@ public final class UserStore {
     private static final String INSERT_NEW = INSERT + "RETURNING " + COLUMNS;
     private static final String INSERT_UNLESS_THERE =
             INSERT + "ON CONFLICT ON CONSTRAINT users_username_key DO NOTHING RETURNING " + COLUMNS;
+    private static final String INSERT_AS_IT_WAS = """
+            INSERT INTO users (user_id, username, email, full_name, role, kind, is_active, is_verified, settings,
+                               password_hash, registered_at, last_login_at, created_at, updated_at)
+            VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::boolean, $8::boolean, $9::text::jsonb,
+                    $10::text, $11::timestamptz, $12::timestamptz, $13::timestamptz, $14::timestamptz)
+            """;
+    private static final String FIND_BY_EMAIL = "SELECT " + COLUMNS + "FROM users WHERE lower(email) = lower($1::text)";
+    private static final String FIND_BY_USERNAME = "SELECT " + COLUMNS + "FROM users WHERE username = $1::text";
     private static final String FIND = "SELECT " + COLUMNS + "FROM users WHERE user_id = $1::uuid";
     private static final String FIND_BY_USERNAME_FOR_UPDATE =
             "SELECT " + COLUMNS + "FROM users WHERE username = $1::text FOR NO KEY UPDATE";
@@ -96,6 +104,39 @@ public final class UserStore {
         } catch (ConstraintViolation broken) {
             throw taken(broken, draft.username());
         }
+    }
+
+    /** Creates a user in the state in which they were elsewhere. */
+    public void insertAsItWas(Tx tx, User user, @Nullable String passwordHash) {
+        try {
+            tx.update(
+                    INSERT_AS_IT_WAS,
+                    user.userId(),
+                    user.username(),
+                    user.email(),
+                    user.fullName(),
+                    user.role(),
+                    user.kind(),
+                    user.active(),
+                    user.verified(),
+                    user.settings(),
+                    passwordHash,
+                    user.registerTime(),
+                    user.lastLoginTime(),
+                    user.createTime(),
+                    user.updateTime());
+        } catch (ConstraintViolation broken) {
+            throw taken(broken, user.username());
+        }
+    }
+
+    /** Whoever has the address, whatever the case of its letters. */
+    public Optional<User> findByEmail(Queries queries, String email) {
+        return queries.find(FIND_BY_EMAIL, UserStore::toUser, email);
+    }
+
+    public Optional<User> findByUsername(Queries queries, String username) {
+        return queries.find(FIND_BY_USERNAME, UserStore::toUser, username);
     }
 
     public Optional<User> find(Queries queries, UUID userId) {
