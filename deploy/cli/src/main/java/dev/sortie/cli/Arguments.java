@@ -19,9 +19,10 @@ record Arguments(Map<String, List<String>> options, List<String> rest) {
     /**
      * Takes options apart from the rest; behind {@code --} everything is the rest.
      *
-     * @param known the options there are, each of which takes a value: {@code --mission ID} or {@code --mission=ID}
+     * @param known the options that take a value: {@code --mission ID} or {@code --mission=ID}
+     * @param flags the options that take none
      */
-    static Arguments parse(List<String> arguments, Set<String> known) {
+    static Arguments parse(List<String> arguments, Set<String> known, Set<String> flags) {
         var left = new ArrayDeque<>(arguments);
         var options = new LinkedHashMap<String, List<String>>();
         var rest = new ArrayList<String>();
@@ -33,6 +34,10 @@ record Arguments(Map<String, List<String>> options, List<String> rest) {
             }
             if (!argument.startsWith("-") || argument.equals("-")) {
                 rest.add(argument);
+                continue;
+            }
+            if (flags.contains(argument)) {
+                options.put(argument, List.of(""));
                 continue;
             }
             int equals = argument.indexOf('=');
@@ -47,6 +52,11 @@ record Arguments(Map<String, List<String>> options, List<String> rest) {
             options.computeIfAbsent(name, _ -> new ArrayList<>()).add(value);
         }
         return new Arguments(options, List.copyOf(rest));
+    }
+
+    /** Whether an option is given that takes no value. */
+    boolean has(String flag) {
+        return options.containsKey(flag);
     }
 
     /** All values of an option that may be given several times. */

@@ -13,6 +13,11 @@ interface Command {
     /** The options of its own that take a value, such as {@code --mission}. */
     Set<String> options();
 
+    /** The options of its own that take none, such as {@code --quiet}. */
+    default Set<String> flags() {
+        return Set.of();
+    }
+
     /**
      * Does it.
      *

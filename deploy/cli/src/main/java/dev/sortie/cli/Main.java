@@ -10,6 +10,7 @@ public final class Main {
 
     private static final Map<String, Command> COMMANDS = Map.of(
             "report-tests", new ReportTestsCommand(),
+            "import", new ImportCommand(),
             "upload", new UploadCommand(),
             "download", new DownloadCommand());
 
@@ -38,7 +39,7 @@ public final class Main {
         try {
             var options = new HashSet<>(command.options());
             options.addAll(Connection.OPTIONS);
-            return command.run(Arguments.parse(rest, options), terminal);
+            return command.run(Arguments.parse(rest, options, command.flags()), terminal);
         } catch (CliException failure) {
             terminal.err().println("sortie " + name + ": " + failure.text());
             return ExitCode.ERROR;

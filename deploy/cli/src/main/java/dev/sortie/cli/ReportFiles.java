@@ -2,6 +2,7 @@ package dev.sortie.cli;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -16,12 +17,13 @@ import java.util.regex.PatternSyntaxException;
 final class ReportFiles {
     private static final Pattern WILD = Pattern.compile("[*?\\[{]");
     private static final int MAX_DEPTH = 50;
+    private static final int SNIFFED = 64 * 1024;
 
     private ReportFiles() {}
 
     /**
-     * Files as they are, folders as all XML files in them, at any depth, and patterns as all files that match: the shell
-     * does that where a pattern is not quoted, and does not know {@code **} in general.
+     * Files as they are, folders as all reports in them, at any depth, and patterns as all files that match: the shell does
+     * that where a pattern is not quoted, and does not know {@code **} in general.
      *
      * @return each once, in the order of the names, then by path
      */
@@ -31,7 +33,8 @@ final class ReportFiles {
             try {
                 var path = Path.of(name);
                 if (Files.isDirectory(path)) {
-                    found.addAll(walk(path, path.getFileSystem().getPathMatcher("glob:**.{xml,XML}")::matches));
+                    var xml = path.getFileSystem().getPathMatcher("glob:**.{xml,XML}");
+                    found.addAll(walk(path, file -> xml.matches(file) && mayBeReport(file)));
                 } else if (Files.exists(path)) {
                     found.add(path.normalize());
                 } else if (WILD.matcher(name).find()) {
@@ -47,6 +50,17 @@ final class ReportFiles {
             throw new CliException("no reports found: no XML file is in or matches " + String.join(" ", names));
         }
         return List.copyOf(found);
+    }
+
+    /** There are other XML files, too. An empty one may be what is left of a report, so the server shall say so. */
+    private static boolean mayBeReport(Path file) {
+        try (var bytes = Files.newInputStream(file)) {
+            // In whatever encoding: the characters that matter are the same in all, but for the zeros between them.
+            var beginning = new String(bytes.readNBytes(SNIFFED), StandardCharsets.ISO_8859_1).replace("\0", "");
+            return beginning.isEmpty() || beginning.contains("<testsuite");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Looks below the last folder of the pattern that has no wildcard in its name. */

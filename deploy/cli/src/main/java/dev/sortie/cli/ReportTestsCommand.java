@@ -56,7 +56,7 @@ final class ReportTestsCommand implements Command {
 
                 usage: sortie report-tests [OPTION…] FILE|FOLDER|PATTERN…
 
-                A folder stands for all .xml files in it, at any depth; a pattern, such as '**/TEST-*.xml', for the files
+                A folder stands for all reports in it, at any depth; a pattern, such as '**/TEST-*.xml', for the files
                 that match. Reports are not kept in part: if one is broken, the run fails and says so.
 
                 Exit codes: 0 the tests passed; 1 they did not; 2 it did not work.

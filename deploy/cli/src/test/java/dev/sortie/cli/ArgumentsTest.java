@@ -10,24 +10,36 @@ import org.junit.jupiter.api.Test;
 class ArgumentsTest {
 
     private static final Set<String> KNOWN = Set.of("--mission", "--category");
+    private static final Set<String> FLAGS = Set.of("--quiet");
 
     @Test
     void takesOptionsApartFromTheRest() {
         var arguments = Arguments.parse(
-                List.of("a.xml", "--category", "unit", "--mission=47", "--category=load=Load*", "-", "--", "--b.xml"),
-                KNOWN);
+                List.of(
+                        "a.xml",
+                        "--category",
+                        "unit",
+                        "--mission=47",
+                        "--category=load=Load*",
+                        "-",
+                        "--quiet",
+                        "--",
+                        "--b.xml"),
+                KNOWN,
+                FLAGS);
+        assertThat(arguments.has("--quiet")).isTrue();
         assertThat(arguments.rest()).containsExactly("a.xml", "-", "--b.xml");
         assertThat(arguments.all("--category")).containsExactly("unit", "load=Load*");
         assertThat(arguments.last("--mission")).contains("47");
-        assertThat(Arguments.parse(List.of(), KNOWN).last("--mission")).isEmpty();
+        assertThat(Arguments.parse(List.of(), KNOWN, FLAGS).last("--mission")).isEmpty();
     }
 
     @Test
     void refusesWhatItDoesNotKnowAndOptionsWithoutAValue() {
-        assertThatThrownBy(() -> Arguments.parse(List.of("--color", "red"), KNOWN))
+        assertThatThrownBy(() -> Arguments.parse(List.of("--color", "red"), KNOWN, FLAGS))
                 .isInstanceOf(CliException.class)
                 .hasMessageContaining("--color");
-        assertThatThrownBy(() -> Arguments.parse(List.of("--mission"), KNOWN))
+        assertThatThrownBy(() -> Arguments.parse(List.of("--mission"), KNOWN, FLAGS))
                 .isInstanceOf(CliException.class)
                 .hasMessageContaining("wants a value");
     }
