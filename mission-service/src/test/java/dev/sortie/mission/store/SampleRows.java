@@ -489,6 +489,8 @@ public final class SampleRows {
         all.put("moves.plan_id", "CASE WHEN n % 5 = 3 THEN {id plans {parent moves plans}} END");
         all.put("moves.task_id", "CASE WHEN n % 5 = 4 THEN {id tasks {parent moves tasks}} END");
         // Told later than any test takes.
+        all.put("imported_records.source_id", "n::text");
+        all.put("imported_records.content_hash", "sha256(n::text::bytea)");
         all.put("outbox.kind", "'ENQUEUE'");
         all.put("outbox.work_order", "'{}'");
         all.put("outbox.due_at", FUTURE);
