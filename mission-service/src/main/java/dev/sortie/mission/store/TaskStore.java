@@ -98,7 +98,7 @@ public final class TaskStore {
             '{}' AS execution_context, '{}' AS metadata, '{}'::text[] AS tags, new.created_by, new.assigned_user_id,
             new.assigned_agent_id, new.assigned_agent_type, new.assigned_worker_id, new.progress_percentage,
             new.estimated_hours, new.actual_hours, new.mobile_task_id, new.device_fingerprint, new.sync_status,
-            new.deadline, new.due_at, new.attempt, new.dispatched, new.work_order_id, new.queue_name,
+            new.deadline, new.due_at, new.deadline_warned_at, new.attempt, new.dispatched, new.work_order_id, new.queue_name,
             '' AS error_message, new.awaiting_approval, '' AS rejection_reason, new.started_at, new.completed_at,
             new.created_at, new.updated_at, new.version
             """;
