@@ -9,6 +9,7 @@ import dev.sortie.mission.domain.Bootstrap.ServiceAccount;
 import dev.sortie.mission.domain.CredentialKeys;
 import dev.sortie.mission.domain.CredentialKeyset;
 import dev.sortie.mission.domain.SigningKeys;
+import dev.sortie.mission.domain.TransferSettings;
 import dev.sortie.runtime.config.Settings;
 import dev.sortie.runtime.config.SettingsException;
 import dev.sortie.runtime.identity.ApiTokens;
@@ -43,6 +44,7 @@ class MissionConfigTest {
         assertThat(config.agentAddress()).isEqualTo("127.0.0.1:7402");
         assertThat(config.serviceToken()).isEmpty();
         assertThat(config.deadlineWarning()).isEqualTo(Duration.ofHours(24));
+        assertThat(config.transfers()).isEqualTo(new TransferSettings(16, 64, Duration.ofMinutes(1), 1L << 30));
     }
 
     @Test
@@ -64,7 +66,12 @@ class MissionConfigTest {
                 entry("SORTIE_LOGINS_WAITING", "4"),
                 entry("SORTIE_AGENT_ADDRESS", "agent.example:7"),
                 entry("SORTIE_SERVICE_TOKEN", "own"),
-                entry("SORTIE_DEADLINE_WARNING", "3d")));
+                entry("SORTIE_DEADLINE_WARNING", "3d"),
+                entry("SORTIE_UPLOADS_AT_ONCE", "5"),
+                entry("SORTIE_DOWNLOADS_AT_ONCE", "6"),
+                entry("SORTIE_TRANSFER_IDLE_TIME", "7s"),
+                entry("SORTIE_MAX_CONTENT_MIB", "8")));
+        assertThat(config.transfers()).isEqualTo(new TransferSettings(5, 6, Duration.ofSeconds(7), 8L << 20));
         assertThat(config.server().port()).isEqualTo(1);
         assertThat(config.server().adminPort()).isEqualTo(2);
         assertThat(config.database().url()).isEqualTo(URL);

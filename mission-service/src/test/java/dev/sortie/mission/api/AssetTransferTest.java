@@ -96,6 +96,38 @@ class AssetTransferTest {
     }
 
     @Test
+    void tellsOthersOfAnUploadOnceAndOnlyWhenItIsDone() throws SQLException {
+        var id = newAsset();
+        var bytes = Transfers.random(CHUNK * 12, 20);
+        var changes = "SELECT count(*) FROM change_log WHERE resource_id = '" + id + "'";
+        var upload = transfers.begin(Transfers.named(id, bytes));
+        upload.send(bytes, 0, CHUNK * 4).send(bytes, CHUNK * 4, CHUNK * 8);
+        Eventually.see(() -> count("SELECT count(*) FROM asset_chunks"), rows -> rows >= 8);
+        assertThat(count(changes)).isOne();
+        assertThat(developer.asset(id).getStatus()).isEqualTo(AssetStatus.ASSET_STATUS_PENDING);
+        upload.send(bytes, CHUNK * 8, CHUNK * 12).finish();
+        assertThat(count(changes + " AND kind = 'UPDATED' AND version = 2 AND attributes ->> 'status' = 'READY'"))
+                .isOne();
+        assertThat(count(changes)).isEqualTo(2);
+        awaitNothingLeft();
+    }
+
+    @Test
+    void removesWhatNobodyNeedsAFewPiecesAtATime() throws SQLException {
+        var content = UUID.randomUUID();
+        MISSION.database().execute("""
+                INSERT INTO asset_contents (content_id, media_type, created_at, updated_at)
+                VALUES ('%s', 'text/plain', now(), now() + interval '1 day')
+                """.formatted(content), """
+                INSERT INTO asset_chunks (content_id, position, data, created_at, updated_at)
+                SELECT '%s', position, 'x', now(), now() FROM generate_series(0, 199) AS position
+                """.formatted(content));
+        awaitNothingLeft();
+        assertThat(count("SELECT count(*) FROM asset_chunks WHERE content_id = '" + content + "'"))
+                .isZero();
+    }
+
+    @Test
     void takesUpADownloadWhereverItBroke() {
         var bytes = Transfers.random(3 * CHUNK + 12_345, 1);
         var id = newAsset();
