@@ -19,6 +19,7 @@ import dev.sortie.agent.domain.WorkSignals;
 import dev.sortie.agent.domain.Workers;
 import dev.sortie.agent.store.ClaimStore;
 import dev.sortie.agent.store.ExecutionStore;
+import dev.sortie.agent.store.LaneStore;
 import dev.sortie.agent.store.LogStore;
 import dev.sortie.agent.store.QueueStore;
 import dev.sortie.agent.store.WorkOrderStore;
@@ -50,6 +51,7 @@ public final class AgentServer implements AutoCloseable {
     private static final Duration WRITE_PRESENCE = Duration.ofSeconds(1);
     private static final Duration LOOK_FOR_SILENT_WORKERS = Duration.ofSeconds(5);
     private static final Duration LOOK_FOR_LINES = Duration.ofMillis(100);
+    private static final Duration FORGET_LANES = Duration.ofMinutes(1);
     private static final Duration KEEP_PARTITIONS = Duration.ofHours(1);
 
     private final ServiceRuntime runtime;
@@ -71,19 +73,21 @@ public final class AgentServer implements AutoCloseable {
 
         var workerStore = new WorkerStore();
         var claimStore = new ClaimStore();
+        var laneStore = new LaneStore();
         var logStore = new LogStore();
         var presence = new Presence(workerStore);
         var work = new Work(
                 claimStore,
+                laneStore,
                 workerStore,
                 presence,
                 signals,
                 logSignals,
                 ids,
                 () -> ThreadLocalRandom.current().nextDouble());
-        var workers = new Workers(workerStore, work, ids);
-        var queues = new Queues(new QueueStore(), signals, ids);
-        var workOrders = new WorkOrders(new WorkOrderStore(), queues, work, subjects, signals, ids);
+        var workers = new Workers(workerStore, work, signals, ids);
+        var queues = new Queues(new QueueStore(), laneStore, signals, ids);
+        var workOrders = new WorkOrders(new WorkOrderStore(), laneStore, queues, work, subjects, signals, ids);
         var executions = new Executions(new ExecutionStore());
         var logs = new Logs(logStore, logSignals);
 
@@ -91,6 +95,7 @@ public final class AgentServer implements AutoCloseable {
         runtime.every("log-partitions", KEEP_PARTITIONS, jobs::keepLogPartitions);
         runtime.every("leases", END_LEASES, jobs::endLeases);
         runtime.every("promotion", LOOK_FOR_WORK, jobs::promoteOrders);
+        runtime.every("lanes", FORGET_LANES, jobs::forgetLanes);
         runtime.every("expiry", END_LEASES, jobs::expireOrders);
         runtime.every("presence", WRITE_PRESENCE, jobs::writePresence);
         runtime.every("silent-workers", LOOK_FOR_SILENT_WORKERS, jobs::markSilentWorkers);

@@ -3,6 +3,7 @@ package dev.sortie.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Descriptors.EnumDescriptor;
+import dev.sortie.agent.v1.CapabilityLevel;
 import dev.sortie.agent.v1.ExecutionStatus;
 import dev.sortie.agent.v1.LogLevel;
 import dev.sortie.agent.v1.WorkOrderStatus;
@@ -47,6 +48,10 @@ class AgentRulesTest {
                 ExecutionStatus.getDescriptor(),
                 dev.sortie.agent.domain.ExecutionStatus.values());
         assertSame("execution_logs_level_check", LogLevel.getDescriptor(), dev.sortie.agent.domain.LogLevel.values());
+        assertSame(
+                "worker_capabilities_level_check",
+                CapabilityLevel.getDescriptor(),
+                dev.sortie.agent.domain.CapabilityLevel.values());
         assertSame("workers_status_check", WorkerStatus.getDescriptor(), dev.sortie.agent.domain.WorkerStatus.values());
         assertSame("workers_worker_type_check", TaskType.getDescriptor(), dev.sortie.agent.domain.WorkerType.values());
     }

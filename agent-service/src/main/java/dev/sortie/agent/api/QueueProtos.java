@@ -3,9 +3,14 @@ package dev.sortie.agent.api;
 import static dev.sortie.runtime.grpc.Messages.duration;
 import static dev.sortie.runtime.grpc.Messages.timestamp;
 
+import dev.sortie.agent.domain.Limits;
 import dev.sortie.agent.domain.Queue;
 import dev.sortie.agent.domain.RetryPolicy;
+import dev.sortie.agent.v1.FairnessWeight;
 import dev.sortie.agent.v1.PutQueueRequest;
+import dev.sortie.agent.v1.RateLimit;
+import java.util.HashMap;
+import java.util.TreeMap;
 
 /** Queues and retry policies as messages. */
 final class QueueProtos {
@@ -19,7 +24,24 @@ final class QueueProtos {
                 queue.hasDefaultTimeout() ? duration(queue.getDefaultTimeout()) : Queue.DEFAULT_TIMEOUT,
                 toPolicy(queue.getDefaultRetryPolicy()).orElse(RetryPolicy.DEFAULT),
                 queue.hasPriorityAging() ? duration(queue.getPriorityAging()) : Queue.DEFAULT_PRIORITY_AGING,
+                toLimits(queue),
                 queue.getEtag().isEmpty() ? null : queue.getEtag());
+    }
+
+    private static Limits toLimits(dev.sortie.agent.v1.Queue queue) {
+        var weights = new HashMap<String, Double>();
+        queue.getFairnessWeightsList().forEach(weight -> weights.put(weight.getFairnessKey(), weight.getWeight()));
+        var rate = queue.getRateLimit();
+        return new Limits(
+                queue.getConcurrencyLimit(),
+                queue.getConcurrencyLimitPerKey(),
+                queue.hasRateLimit()
+                        ? new Limits.Rate(
+                                rate.getOrders(),
+                                duration(rate.getInterval()),
+                                rate.getBurst() == 0 ? rate.getOrders() : rate.getBurst())
+                        : null,
+                weights);
     }
 
     static RetryPolicy.Wish toPolicy(dev.sortie.type.v1.RetryPolicy policy) {
@@ -31,7 +53,8 @@ final class QueueProtos {
     }
 
     static dev.sortie.agent.v1.Queue toMessage(Queue queue) {
-        return dev.sortie.agent.v1.Queue.newBuilder()
+        var limits = queue.limits();
+        var message = dev.sortie.agent.v1.Queue.newBuilder()
                 .setQueueName(queue.name())
                 .setDescription(queue.description())
                 .setPaused(queue.paused())
@@ -40,8 +63,20 @@ final class QueueProtos {
                 .setPriorityAging(duration(queue.priorityAging()))
                 .setCreateTime(timestamp(queue.createdAt()))
                 .setUpdateTime(timestamp(queue.updatedAt()))
-                .setEtag(Long.toString(queue.version()))
-                .build();
+                .setConcurrencyLimit(limits.concurrency())
+                .setConcurrencyLimitPerKey(limits.concurrencyPerKey())
+                .setEtag(Long.toString(queue.version()));
+        var rate = limits.rate();
+        if (rate != null) {
+            message.setRateLimit(RateLimit.newBuilder()
+                    .setOrders(rate.orders())
+                    .setInterval(duration(rate.interval()))
+                    .setBurst(rate.burst()));
+        }
+        new TreeMap<>(limits.weights())
+                .forEach((key, weight) -> message.addFairnessWeights(
+                        FairnessWeight.newBuilder().setFairnessKey(key).setWeight(weight)));
+        return message.build();
     }
 
     static dev.sortie.type.v1.RetryPolicy toMessage(RetryPolicy policy) {

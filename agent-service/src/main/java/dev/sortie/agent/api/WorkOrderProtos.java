@@ -10,9 +10,12 @@ import static dev.sortie.runtime.grpc.Messages.uuid;
 import com.google.protobuf.CodedOutputStream;
 import com.google.protobuf.Message;
 import com.google.protobuf.Value;
+import dev.sortie.agent.domain.CapabilityLevel;
+import dev.sortie.agent.domain.Lane;
 import dev.sortie.agent.domain.Subject;
 import dev.sortie.agent.domain.WorkOrder;
 import dev.sortie.agent.domain.WorkOrderStatus;
+import dev.sortie.agent.v1.CapabilityRequirement;
 import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
 import dev.sortie.agent.v1.ListWorkOrdersRequest;
 import dev.sortie.runtime.failure.Failure;
@@ -23,6 +26,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** Work orders as messages. */
@@ -87,6 +91,7 @@ final class WorkOrderProtos {
                 json(order.getPayload(), field + ".payload"),
                 QueueProtos.toPolicy(order.getRetryPolicy()),
                 order.hasTimeout() ? duration(order.getTimeout()) : null,
+                toLane(order),
                 order.getDedupeKey(),
                 order.hasRunTime() ? instant(order.getRunTime(), field + ".run_time") : null,
                 order.hasExpireTime() ? instant(order.getExpireTime(), field + ".expire_time") : null,
@@ -118,6 +123,22 @@ final class WorkOrderProtos {
         return builder.build();
     }
 
+    private static Lane toLane(dev.sortie.agent.v1.WorkOrder order) {
+        if (order.getFairnessKey().isEmpty()
+                && order.getConcurrencyKey().isEmpty()
+                && order.getRequiredCapabilitiesCount() == 0) {
+            return Lane.NONE;
+        }
+        var requirements = new TreeMap<String, CapabilityLevel>();
+        for (var requirement : order.getRequiredCapabilitiesList()) {
+            requirements.merge(
+                    requirement.getName(),
+                    WorkerProtos.toLevel(requirement.getMinLevel()),
+                    (one, other) -> one.compareTo(other) < 0 ? other : one);
+        }
+        return new Lane(order.getFairnessKey(), order.getConcurrencyKey(), requirements);
+    }
+
     static dev.sortie.agent.v1.WorkOrder toMessage(WorkOrder order) {
         var message = dev.sortie.agent.v1.WorkOrder.newBuilder()
                 .setWorkOrderId(order.id().toString())
@@ -133,7 +154,13 @@ final class WorkOrderProtos {
                 .setEnqueueTime(timestamp(order.enqueuedAt()))
                 .setCancelRequested(order.cancelRequested())
                 .setUpdateTime(timestamp(order.updatedAt()))
+                .setFairnessKey(order.lane().fairnessKey())
+                .setConcurrencyKey(order.lane().concurrencyKey())
                 .setEtag(Long.toString(order.version()));
+        order.lane()
+                .requirements()
+                .forEach((name, level) -> message.addRequiredCapabilities(
+                        CapabilityRequirement.newBuilder().setName(name).setMinLevel(WorkerProtos.toMessage(level))));
         var subject = order.subject();
         if (subject != null) {
             var id = subject.id().toString();

@@ -11,6 +11,8 @@ import dev.sortie.agent.v1.ListWorkersRequest;
 import dev.sortie.agent.v1.ListWorkersResponse;
 import dev.sortie.agent.v1.RegisterWorkerRequest;
 import dev.sortie.agent.v1.RegisterWorkerResponse;
+import dev.sortie.agent.v1.SetWorkerCapabilitiesRequest;
+import dev.sortie.agent.v1.SetWorkerCapabilitiesResponse;
 import dev.sortie.agent.v1.WorkerServiceGrpc;
 import dev.sortie.runtime.grpc.Replies;
 import dev.sortie.runtime.paging.Keyset;
@@ -81,6 +83,19 @@ public final class WorkerGrpcService extends WorkerServiceGrpc.WorkerServiceImpl
                 r -> uuid(r.getWorkerId()),
                 workers::deregister,
                 worker -> DeregisterWorkerResponse.newBuilder()
+                        .setWorker(WorkerProtos.toMessage(worker))
+                        .build());
+    }
+
+    @Override
+    public void setWorkerCapabilities(
+            SetWorkerCapabilitiesRequest request, StreamObserver<SetWorkerCapabilitiesResponse> observer) {
+        replies.write(
+                request,
+                observer,
+                WorkerProtos::toSkills,
+                workers::setCapabilities,
+                worker -> SetWorkerCapabilitiesResponse.newBuilder()
                         .setWorker(WorkerProtos.toMessage(worker))
                         .build());
     }

@@ -4,13 +4,23 @@ import static dev.sortie.runtime.grpc.Messages.duration;
 import static dev.sortie.runtime.grpc.Messages.json;
 import static dev.sortie.runtime.grpc.Messages.struct;
 import static dev.sortie.runtime.grpc.Messages.timestamp;
+import static dev.sortie.runtime.grpc.Messages.uuid;
 
+import dev.sortie.agent.domain.Capability;
+import dev.sortie.agent.domain.CapabilityLevel;
 import dev.sortie.agent.domain.Worker;
 import dev.sortie.agent.domain.WorkerStatus;
 import dev.sortie.agent.domain.WorkerType;
+import dev.sortie.agent.domain.Workers;
 import dev.sortie.agent.v1.RegisterWorkerRequest;
+import dev.sortie.agent.v1.SetWorkerCapabilitiesRequest;
+import dev.sortie.agent.v1.WorkerCapability;
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.type.v1.ErrorReason;
 import dev.sortie.type.v1.TaskType;
 import java.time.Duration;
+import java.util.List;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** Workers as messages. */
@@ -31,8 +41,56 @@ final class WorkerProtos {
                 json(worker.getConfig(), "worker.config"));
     }
 
+    static Workers.Skills toSkills(SetWorkerCapabilitiesRequest request) {
+        var capabilities = new TreeMap<String, Capability>();
+        for (int i = 0; i < request.getCapabilitiesCount(); i++) {
+            var capability = request.getCapabilities(i);
+            var before = capabilities.put(
+                    capability.getName(),
+                    new Capability(
+                            capability.getName(),
+                            toLevel(capability.getLevel()),
+                            json(capability.getMetadata(), "capabilities[" + i + "].metadata")));
+            if (before != null) {
+                throw Failure.invalidArgument(
+                                ErrorReason.ERROR_REASON_FIELD_INVALID,
+                                "capabilities[" + i + "].name",
+                                "is there twice (expected: each name once)")
+                        .exception();
+            }
+        }
+        return new Workers.Skills(uuid(request.getWorkerId()), List.copyOf(capabilities.values()));
+    }
+
+    static CapabilityLevel toLevel(dev.sortie.agent.v1.CapabilityLevel level) {
+        return switch (level) {
+            case CAPABILITY_LEVEL_BEGINNER -> CapabilityLevel.BEGINNER;
+            case CAPABILITY_LEVEL_INTERMEDIATE -> CapabilityLevel.INTERMEDIATE;
+            case CAPABILITY_LEVEL_ADVANCED -> CapabilityLevel.ADVANCED;
+            case CAPABILITY_LEVEL_EXPERT -> CapabilityLevel.EXPERT;
+            case CAPABILITY_LEVEL_UNSPECIFIED, UNRECOGNIZED ->
+                throw new IllegalArgumentException("level: " + level + " (expected: a known level)");
+        };
+    }
+
+    static dev.sortie.agent.v1.CapabilityLevel toMessage(CapabilityLevel level) {
+        return switch (level) {
+            case BEGINNER -> dev.sortie.agent.v1.CapabilityLevel.CAPABILITY_LEVEL_BEGINNER;
+            case INTERMEDIATE -> dev.sortie.agent.v1.CapabilityLevel.CAPABILITY_LEVEL_INTERMEDIATE;
+            case ADVANCED -> dev.sortie.agent.v1.CapabilityLevel.CAPABILITY_LEVEL_ADVANCED;
+            case EXPERT -> dev.sortie.agent.v1.CapabilityLevel.CAPABILITY_LEVEL_EXPERT;
+        };
+    }
+
     static dev.sortie.agent.v1.Worker toMessage(Worker worker) {
         return dev.sortie.agent.v1.Worker.newBuilder()
+                .addAllCapabilities(worker.capabilities().stream()
+                        .map(capability -> WorkerCapability.newBuilder()
+                                .setName(capability.name())
+                                .setLevel(toMessage(capability.level()))
+                                .setMetadata(struct(capability.metadata()))
+                                .build())
+                        .toList())
                 .setWorkerId(worker.id().toString())
                 .setName(worker.name())
                 .setWorkerType(toMessage(worker.type()))

@@ -57,6 +57,14 @@ public final class AgentJobs {
         while (database.transaction(tx -> work.promote(tx, BATCH)) >= BATCH) {}
     }
 
+    /** Forgets lanes in which nothing stands. */
+    public void forgetLanes() {
+        database.transaction(tx -> {
+            work.forgetLanes(tx);
+            return true;
+        });
+    }
+
     /** Gives up the orders that nobody claimed in time. */
     public void expireOrders() {
         while (database.transaction(tx -> work.expire(tx, BATCH)) == BATCH) {}

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param defaultTimeout of one attempt at an order that says nothing itself
  * @param defaultRetryPolicy of an order that says nothing itself
  * @param priorityAging by how much longer than an urgent order one of the next lower priority waits at most
+ * @param inTurn whether one transaction at a time claims from it, since it has limits, or orders with keys or requirements
  */
 public record Queue(
         String name,
@@ -21,6 +22,8 @@ public record Queue(
         Duration defaultTimeout,
         RetryPolicy defaultRetryPolicy,
         Duration priorityAging,
+        Limits limits,
+        boolean inTurn,
         Instant createdAt,
         Instant updatedAt,
         long version) {
@@ -38,18 +41,20 @@ public record Queue(
             Duration defaultTimeout,
             RetryPolicy defaultRetryPolicy,
             Duration priorityAging,
+            Limits limits,
             @Nullable String etag) {
 
         /** A queue that is made because an order names it. */
         public static Draft named(String name) {
-            return new Draft(name, "", DEFAULT_TIMEOUT, RetryPolicy.DEFAULT, DEFAULT_PRIORITY_AGING, null);
+            return new Draft(name, "", DEFAULT_TIMEOUT, RetryPolicy.DEFAULT, DEFAULT_PRIORITY_AGING, Limits.NONE, null);
         }
 
         boolean describes(Queue queue) {
             return queue.description.equals(description)
                     && queue.defaultTimeout.equals(defaultTimeout)
                     && queue.defaultRetryPolicy.equals(defaultRetryPolicy)
-                    && queue.priorityAging.equals(priorityAging);
+                    && queue.priorityAging.equals(priorityAging)
+                    && queue.limits.equals(limits);
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.sortie.agent.domain;
 
+import dev.sortie.agent.store.LaneStore;
 import dev.sortie.agent.store.QueueStore;
 import dev.sortie.runtime.id.Ids;
 import dev.sortie.runtime.identity.Principal;
@@ -15,11 +16,13 @@ import org.jspecify.annotations.Nullable;
 /** Queues: what workers claim from. */
 public final class Queues {
     private final QueueStore queues;
+    private final LaneStore lanes;
     private final WorkSignals signals;
     private final Ids ids;
 
-    public Queues(QueueStore queues, WorkSignals signals, Ids ids) {
+    public Queues(QueueStore queues, LaneStore lanes, WorkSignals signals, Ids ids) {
         this.queues = queues;
+        this.lanes = lanes;
         this.signals = signals;
         this.ids = ids;
     }
@@ -36,8 +39,9 @@ public final class Queues {
         if (draft.etag() == null) {
             var made = queues.insert(tx, List.of(draft), List.of(ids.next()));
             if (!made.isEmpty()) {
-                tx.change(created(made.getFirst()));
-                return made.getFirst();
+                var queue = limited(tx, draft) ? queues.update(tx, draft) : made.getFirst();
+                tx.change(created(queue));
+                return queue;
             }
         }
         var queue =
@@ -49,9 +53,19 @@ public final class Queues {
         if (draft.describes(queue)) {
             return queue;
         }
+        limited(tx, draft);
         var changed = queues.update(tx, draft);
         tx.change(updated(changed));
+        tx.afterCommit(() -> signals.claimable(draft.name(), Integer.MAX_VALUE, tx.now()));
         return changed;
+    }
+
+    private boolean limited(Tx tx, Queue.Draft draft) {
+        if (draft.limits().equals(Limits.NONE)) {
+            return false;
+        }
+        lanes.beginTurns(tx, List.of(draft.name()));
+        return true;
     }
 
     public Queue get(Queries queries, String name) {

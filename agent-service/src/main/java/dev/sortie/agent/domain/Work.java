@@ -1,6 +1,7 @@
 package dev.sortie.agent.domain;
 
 import dev.sortie.agent.store.ClaimStore;
+import dev.sortie.agent.store.LaneStore;
 import dev.sortie.agent.store.WorkerStore;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
@@ -16,6 +17,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,6 +25,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.DoubleSupplier;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -45,6 +48,7 @@ public final class Work {
     private static final int PROMOTED = 200;
 
     private final ClaimStore claims;
+    private final LaneStore lanes;
     private final WorkerStore workers;
     private final Presence presence;
     private final WorkSignals signals;
@@ -52,9 +56,12 @@ public final class Work {
     private final Ids ids;
     private final ClaimTokens tokens;
     private final DoubleSupplier random;
+    // Queues that are known to be claimed from in turn; they stay so.
+    private final Set<String> inTurn = ConcurrentHashMap.newKeySet();
 
     public Work(
             ClaimStore claims,
+            LaneStore lanes,
             WorkerStore workers,
             Presence presence,
             WorkSignals signals,
@@ -62,6 +69,7 @@ public final class Work {
             Ids ids,
             DoubleSupplier random) {
         this.claims = claims;
+        this.lanes = lanes;
         this.workers = workers;
         this.presence = presence;
         this.signals = signals;
@@ -174,38 +182,116 @@ public final class Work {
 
     /** Deals out the most urgent orders of some queues. Those that nobody has room for stay where they are. */
     private List<ClaimedWork> claim(Tx tx, Set<String> queueNames, List<Claimant> group) {
-        int wanted = group.stream().mapToInt(claimant -> claimant.most).sum();
+        int wanted = Math.min(group.stream().mapToInt(claimant -> claimant.most).sum(), MAX_CLAIMED);
         claims.promote(tx, queueNames, PROMOTED);
-        var orders = new ArrayDeque<>(claims.lockClaimable(tx, queueNames, Math.min(wanted, MAX_CLAIMED)));
+        var plain = queueNames.stream().filter(name -> !inTurn.contains(name)).collect(Collectors.toSet());
+        var ready = new ArrayDeque<ClaimStore.Ready>();
+        if (!plain.isEmpty()) {
+            ready.addAll(claims.lockClaimable(tx, plain, wanted));
+        }
+        // A queue that nobody here knows to be claimed from in turn has given nothing; so there is room left.
+        var turns = ready.size() < wanted || plain.size() < queueNames.size()
+                ? lanes.take(tx, queueNames, wanted)
+                : List.<Turn>of();
+        turns.forEach(turn -> inTurn.add(turn.queueName()));
+        var dealt = deal(tx, group, ready, turns);
+        var chosen = chosen(tx, dealt);
         var taken = new ArrayList<ClaimedWork>();
-        var hungry = new ArrayDeque<>(group);
-        while (!orders.isEmpty() && !hungry.isEmpty()) {
-            var claimant = hungry.remove();
-            if (!claimant.hasRoomFor(orders.element())) {
-                continue;
+        for (var share : dealt) {
+            var order = share.ready() != null ? share.ready().order() : chosen.get(share.workOrderId());
+            if (order == null || !share.claimant().hasRoomFor(order)) {
+                continue; // cancelled this moment, or too much for one answer
             }
-            var worker = Objects.requireNonNull(claimant.worker);
-            var order = orders.remove();
-            var wish = claimant.item.value().leaseDuration();
-            var endsAt = tx.now().plus(order.timeout());
-            var work = new ClaimedWork(
-                    order.claimed(worker.id(), tx.now()),
-                    tokens.next(),
-                    ids.next(),
-                    earlier(from(tx.now(), wish == null ? worker.leaseDuration() : wish), endsAt),
-                    endsAt);
-            claimant.take(work);
+            var work = claimed(tx, share.claimant(), order);
+            share.claimant().take(work);
             taken.add(work);
-            tx.change(change(work), claimant.item.principal());
-            if (claimant.claimed.size() < claimant.most) {
-                hungry.add(claimant);
+            tx.change(change(work), share.claimant().item.principal());
+        }
+        for (var turn : turns) {
+            if (turn.hasTaken()) {
+                lanes.write(tx, turn);
+            }
+            var nextToken = turn.nextToken();
+            if (nextToken != null) {
+                tx.afterCommit(() -> signals.wakeAt(turn.queueName(), nextToken));
             }
         }
-        if (!orders.isEmpty()) {
+        if (!ready.isEmpty() || taken.size() < dealt.size()) {
             tx.afterCommit(() -> queueNames.forEach(name -> signals.wake(name, 1)));
         }
         return taken;
     }
+
+    /** One order goes to each in turn, the most urgent that it may have, for as long as there are such. */
+    private List<Share> deal(Tx tx, List<Claimant> group, ArrayDeque<ClaimStore.Ready> ready, List<Turn> turns) {
+        var skills = turns.isEmpty() ? Map.<UUID, Map<String, CapabilityLevel>>of() : skills(tx, group);
+        var hungry = new ArrayDeque<>(group);
+        var dealt = new ArrayList<Share>();
+        var portions = new HashMap<Claimant, Integer>();
+        while (!hungry.isEmpty()) {
+            var claimant = hungry.remove();
+            var worker = Objects.requireNonNull(claimant.worker);
+            var best = turns.stream()
+                    .flatMap(turn -> turn.peek(skills.getOrDefault(worker.id(), Map.of())).stream())
+                    .min(Comparator.comparing(pick -> pick.candidate().rank()));
+            var head = ready.peek();
+            if (head != null
+                    && (best.isEmpty() || !best.get().candidate().rank().isBefore(head.rank()))) {
+                dealt.add(new Share(claimant, head.order().id(), ready.remove()));
+            } else if (best.isPresent()) {
+                var pick = best.get();
+                pick.turn().take(pick);
+                dealt.add(new Share(claimant, pick.candidate().workOrderId(), null));
+            } else {
+                continue;
+            }
+            if (portions.merge(claimant, 1, Integer::sum) < claimant.most) {
+                hungry.add(claimant);
+            }
+        }
+        return dealt;
+    }
+
+    private Map<UUID, Map<String, CapabilityLevel>> skills(Tx tx, List<Claimant> group) {
+        var ids =
+                group.stream().map(claimant -> claimant.item.value().workerId()).collect(Collectors.toSet());
+        var skills = new HashMap<UUID, Map<String, CapabilityLevel>>();
+        workers.capabilities(tx, ids)
+                .forEach((id, capabilities) -> skills.put(
+                        id, capabilities.stream().collect(Collectors.toMap(Capability::name, Capability::level))));
+        return skills;
+    }
+
+    private Map<UUID, WorkOrder> chosen(Tx tx, List<Share> dealt) {
+        var ids = dealt.stream()
+                .filter(share -> share.ready() == null)
+                .map(Share::workOrderId)
+                .toList();
+        var chosen = new HashMap<UUID, WorkOrder>();
+        if (!ids.isEmpty()) {
+            claims.lockChosen(tx, ids).forEach(found -> chosen.put(found.order().id(), found.order()));
+        }
+        return chosen;
+    }
+
+    private ClaimedWork claimed(Tx tx, Claimant claimant, WorkOrder order) {
+        var worker = Objects.requireNonNull(claimant.worker);
+        var wish = claimant.item.value().leaseDuration();
+        var endsAt = tx.now().plus(order.timeout());
+        return new ClaimedWork(
+                order.claimed(worker.id(), tx.now()),
+                tokens.next(),
+                ids.next(),
+                earlier(from(tx.now(), wish == null ? worker.leaseDuration() : wish), endsAt),
+                endsAt);
+    }
+
+    /**
+     * An order that one who claims is to get.
+     *
+     * @param ready null when it is not locked yet
+     */
+    private record Share(Claimant claimant, UUID workOrderId, ClaimStore.@Nullable Ready ready) {}
 
     /** Workers that were thought to be gone are there again. */
     private void revive(Tx tx, List<Claimant> claimants, List<ClaimedWork> claimed) {
@@ -442,6 +528,11 @@ public final class Work {
         return claims.promoteAll(tx, most);
     }
 
+    /** Forgets lanes in which nothing stands. */
+    public void forgetLanes(Tx tx) {
+        lanes.forget(tx);
+    }
+
     /** Gives up orders that nobody claimed in time. */
     public int expire(Tx tx, int most) {
         var expired = claims.expire(tx, most);
@@ -477,6 +568,9 @@ public final class Work {
                         .addKeyValue("status", end.status())
                         .log("claim ended");
                 logSignals.changed(end.claim().executionId());
+                if (inTurn.contains(end.claim().queueName())) {
+                    signals.wake(end.claim().queueName(), 1); // a limit may have kept somebody waiting
+                }
                 if (end.status() == WorkOrderStatus.PENDING) {
                     signals.claimable(end.claim().queueName(), 1, end.runAt());
                 }

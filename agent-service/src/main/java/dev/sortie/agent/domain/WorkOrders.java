@@ -1,5 +1,6 @@
 package dev.sortie.agent.domain;
 
+import dev.sortie.agent.store.LaneStore;
 import dev.sortie.agent.store.WorkOrderStore;
 import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.id.Ids;
@@ -20,6 +21,8 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +35,7 @@ public final class WorkOrders {
     private static final String MISSION_SERVICE = "mission-service";
 
     private final WorkOrderStore orders;
+    private final LaneStore lanes;
     private final Queues queues;
     private final Work work;
     private final Subjects subjects;
@@ -39,8 +43,15 @@ public final class WorkOrders {
     private final Ids ids;
 
     public WorkOrders(
-            WorkOrderStore orders, Queues queues, Work work, Subjects subjects, WorkSignals signals, Ids ids) {
+            WorkOrderStore orders,
+            LaneStore lanes,
+            Queues queues,
+            Work work,
+            Subjects subjects,
+            WorkSignals signals,
+            Ids ids) {
         this.orders = orders;
+        this.lanes = lanes;
         this.queues = queues;
         this.work = work;
         this.subjects = subjects;
@@ -92,6 +103,7 @@ public final class WorkOrders {
                             inMillis(policy.maxBackoff()),
                             policy.multiplier()),
                     inMillis(timeout()),
+                    draft.lane(),
                     draft.dedupeKey(),
                     runAt,
                     draft.expiresAt() == null ? null : draft.expiresAt().truncatedTo(ChronoUnit.MICROS),
@@ -194,6 +206,7 @@ public final class WorkOrders {
         if (placements.isEmpty()) {
             return;
         }
+        putInLanes(tx, placements);
         var placed = orders.insert(tx, placements);
         if (placed.size() < placements.size()) {
             meetOthers(tx, calls, placed);
@@ -202,6 +215,30 @@ public final class WorkOrders {
             call.announced(tx, placed);
         }
         tx.afterCommit(() -> announce(placements, placed));
+    }
+
+    /** Before the orders, so that nobody who sees one of them finds its queue without lanes. */
+    private void putInLanes(Tx tx, List<Placement> placements) {
+        var uses = new TreeMap<String, LaneStore.Use>();
+        var turned = new TreeSet<String>();
+        for (var placement : placements) {
+            var laneId = placement.draft().lane().id();
+            if (laneId != null) {
+                var queueName = placement.draft().queueName();
+                uses.put(
+                        queueName + " " + laneId,
+                        new LaneStore.Use(queueName, laneId, placement.draft().lane()));
+                if (!placement.queue().inTurn()) {
+                    turned.add(queueName);
+                }
+            }
+        }
+        if (!turned.isEmpty()) {
+            lanes.beginTurns(tx, turned);
+        }
+        if (!uses.isEmpty()) {
+            lanes.use(tx, uses.values());
+        }
     }
 
     /**

@@ -2,6 +2,7 @@ package dev.sortie.agent.domain;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param contextWindowSize in tokens; 0 when not known
  * @param config a JSON object
  * @param heldClaims how many claims it holds
+ * @param capabilities by name; empty where it was not asked for them
  * @param deregisteredAt when it was taken out of service for good; null while it may claim
  */
 public record Worker(
@@ -28,6 +30,7 @@ public record Worker(
         int heldClaims,
         Instant lastHeartbeatAt,
         @Nullable Instant deregisteredAt,
+        List<Capability> capabilities,
         Instant createdAt,
         Instant updatedAt,
         long version) {
@@ -41,6 +44,26 @@ public record Worker(
             Duration leaseDuration,
             long contextWindowSize,
             String config) {}
+
+    Worker with(List<Capability> known) {
+        return new Worker(
+                id,
+                name,
+                type,
+                status,
+                softwareVersion,
+                maxConcurrentTasks,
+                leaseDuration,
+                contextWindowSize,
+                config,
+                heldClaims,
+                lastHeartbeatAt,
+                deregisteredAt,
+                List.copyOf(known),
+                createdAt,
+                updatedAt,
+                version);
+    }
 
     /** True until it is deregistered. */
     public boolean isRegistered() {

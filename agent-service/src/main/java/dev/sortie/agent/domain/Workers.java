@@ -13,11 +13,13 @@ import org.jspecify.annotations.Nullable;
 public final class Workers {
     private final WorkerStore workers;
     private final Work work;
+    private final WorkSignals signals;
     private final Ids ids;
 
-    public Workers(WorkerStore workers, Work work, Ids ids) {
+    public Workers(WorkerStore workers, Work work, WorkSignals signals, Ids ids) {
         this.workers = workers;
         this.work = work;
+        this.signals = signals;
         this.ids = ids;
     }
 
@@ -39,11 +41,43 @@ public final class Workers {
     }
 
     public Worker get(Queries queries, UUID id) {
-        return workers.find(queries, id).orElseThrow(() -> AgentFailures.notFound("worker", id));
+        var worker = workers.find(queries, id).orElseThrow(() -> AgentFailures.notFound("worker", id));
+        return withCapabilities(queries, List.of(worker)).getFirst();
     }
 
     public List<Worker> list(Queries queries, ListRequest request) {
-        return workers.list(queries, request);
+        return withCapabilities(queries, workers.list(queries, request));
+    }
+
+    /** What a worker can do, in place of what was known before. */
+    public record Skills(UUID workerId, List<Capability> capabilities) {}
+
+    /** Writes what a worker can do; those who wait as that worker look again. */
+    public Worker setCapabilities(Tx tx, Skills skills) {
+        var id = skills.workerId();
+        var worker = workers.lockAll(tx, List.of(id)).stream()
+                .findFirst()
+                .orElseThrow(() -> AgentFailures.notFound("worker", id));
+        if (!worker.isRegistered()) {
+            throw AgentFailures.workerNotRegistered(id);
+        }
+        var before = withCapabilities(tx, List.of(worker)).getFirst();
+        if (!before.capabilities().equals(skills.capabilities())) {
+            workers.setCapabilities(tx, id, skills.capabilities());
+            tx.change(change(id, worker.version() + 1, worker.status()));
+            tx.afterCommit(signals::wakeAll);
+        }
+        return get(tx, id);
+    }
+
+    private List<Worker> withCapabilities(Queries queries, List<Worker> found) {
+        if (found.isEmpty()) {
+            return found;
+        }
+        var known = workers.capabilities(queries, found.stream().map(Worker::id).toList());
+        return found.stream()
+                .map(worker -> worker.with(known.getOrDefault(worker.id(), List.of())))
+                .toList();
     }
 
     /** Takes a worker out of service for good and gives back what it holds. */

@@ -27,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  * order; it becomes a row of its own when it ends.
  */
 public final class ClaimStore {
+    // Of queues that are not claimed from in turn. Who does not see yet that a queue is does not see the first order
+    // either that made it so: both come with one commit, and this is one statement.
     // In the order of the index, no further than it must: it locks what it takes, and passes over what others have
     // locked. Columns of the state come from the locked row, which may be newer than the snapshot.
     private static final String LOCK_CLAIMABLE = """
@@ -36,32 +38,49 @@ public final class ClaimStore {
                     (SELECT r.error_message FROM work_order_results r WHERE r.work_order_id = c.work_order_id), '')
                 END AS error_message,
                 c.retry_count, o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier,
-                o.timeout_ms, o.dedupe_key, c.run_at, o.expires_at, o.enqueued_at, c.claimed_at,
-                NULL::timestamptz AS completed_at, c.worker_id, false AS cancel_requested, c.updated_at, c.version
+                o.timeout_ms, o.fairness_key, o.concurrency_key, o.required_capabilities, o.dedupe_key, c.run_at,
+                o.expires_at, o.enqueued_at, c.claimed_at, NULL::timestamptz AS completed_at, c.worker_id,
+                false AS cancel_requested, c.updated_at, c.version, c.claim_rank
             FROM (
-                SELECT row_number() OVER () AS position, n.work_order_id, n.run_at, n.retry_count, n.claimed_at,
+                SELECT row_number() OVER () AS position, n.work_order_id, n.claim_rank, n.run_at, n.retry_count, n.claimed_at,
                     n.worker_id, n.updated_at, n.version
                 FROM (
-                    SELECT l.work_order_id, l.run_at, l.retry_count, l.claimed_at, l.worker_id, l.updated_at, l.version
+                    SELECT l.work_order_id, l.claim_rank, l.run_at, l.retry_count, l.claimed_at, l.worker_id,
+                        l.updated_at, l.version
                     FROM queues q
                     CROSS JOIN LATERAL (
                         SELECT s.work_order_id, s.claim_rank, s.run_at, s.retry_count, s.claimed_at, s.worker_id,
                             s.updated_at, s.version
                         FROM work_order_states s
-                        WHERE s.queue_name = q.queue_name AND s.status = 'PENDING' AND s.claim_rank IS NOT NULL
-                          AND s.run_at <= $2::timestamptz
+                        WHERE s.queue_name = q.queue_name AND s.lane_id IS NULL AND s.status = 'PENDING'
+                          AND s.claim_rank IS NOT NULL AND s.run_at <= $2::timestamptz
                           AND (s.expires_at IS NULL OR s.expires_at > $2::timestamptz)
                         ORDER BY s.claim_rank, s.work_order_id
                         LIMIT $3::integer
                         FOR NO KEY UPDATE SKIP LOCKED
                     ) l
-                    WHERE q.queue_name = ANY ($1::text[]) AND NOT q.paused
+                    WHERE q.queue_name = ANY ($1::text[]) AND NOT q.paused AND NOT q.in_turn
                     ORDER BY l.claim_rank, l.work_order_id
                     LIMIT $3::integer
                 ) n
             ) c
             JOIN work_orders o ON o.work_order_id = c.work_order_id
             ORDER BY c.position
+            """;
+    private static final String LOCK_CHOSEN = """
+            SELECT o.work_order_id, o.queue_name, 'PENDING' AS status, o.tool_step_id, o.task_id, o.priority,
+                o.payload::text AS payload, NULL::text AS result,
+                CASE WHEN s.retry_count = 0 THEN '' ELSE coalesce(
+                    (SELECT r.error_message FROM work_order_results r WHERE r.work_order_id = s.work_order_id), '')
+                END AS error_message,
+                s.retry_count, o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier,
+                o.timeout_ms, o.fairness_key, o.concurrency_key, o.required_capabilities, o.dedupe_key, s.run_at,
+                o.expires_at, o.enqueued_at, s.claimed_at, NULL::timestamptz AS completed_at, s.worker_id,
+                false AS cancel_requested, s.updated_at, s.version, s.claim_rank
+            FROM work_order_states s
+            JOIN work_orders o ON o.work_order_id = s.work_order_id
+            WHERE s.work_order_id = ANY ($1::uuid[]) AND s.status = 'PENDING' AND s.run_at <= $2::timestamptz
+            FOR NO KEY UPDATE OF s SKIP LOCKED
             """;
     // Gives those a place in line whose time has come. With its place, an order of priority 5 waits for new ones of
     // priority 1 no longer than four times the queue's aging interval.
@@ -80,10 +99,24 @@ public final class ClaimStore {
                 ) l
                 WHERE $1::text[] IS NULL OR q.queue_name = ANY ($1::text[])
             )
-            UPDATE work_order_states s
-            SET claim_rank = s.run_at + (s.priority - 1) * d.priority_aging_ms * interval '1 millisecond'
-            FROM due d
-            WHERE s.work_order_id = d.work_order_id
+            , promoted AS (
+                UPDATE work_order_states s
+                SET claim_rank = s.run_at + (s.priority - 1) * d.priority_aging_ms * interval '1 millisecond'
+                FROM due d
+                WHERE s.work_order_id = d.work_order_id
+                RETURNING s.work_order_id, s.queue_name, s.lane_id
+            ), used AS (
+                INSERT INTO queue_lanes AS l (queue_name, lane_id, fairness_key, concurrency_key,
+                    required_capabilities, used_at)
+                SELECT DISTINCT ON (p.queue_name, p.lane_id) p.queue_name, p.lane_id, o.fairness_key,
+                    o.concurrency_key, o.required_capabilities, $2::timestamptz
+                FROM promoted p
+                JOIN work_orders o ON o.work_order_id = p.work_order_id
+                WHERE p.lane_id IS NOT NULL
+                ORDER BY p.queue_name, p.lane_id
+                ON CONFLICT (queue_name, lane_id) DO UPDATE SET used_at = greatest(l.used_at, excluded.used_at)
+            )
+            SELECT count(*)::integer AS promoted FROM promoted
             """;
     // The rows are locked and PENDING. To ask for it again could have them looked for among all that are.
     private static final String CLAIM = """
@@ -253,9 +286,17 @@ public final class ClaimStore {
     public record Outlook(
             String queueName, int claimable, @Nullable Instant nextRunAt) {}
 
-    /** Takes the most urgent orders of some queues that nobody else is taking. */
-    public List<WorkOrder> lockClaimable(Tx tx, Collection<String> queueNames, int most) {
-        return tx.list(LOCK_CLAIMABLE, WorkOrderStore::map, queueNames, tx.now(), most);
+    /** An order that can be claimed, and its place in line. */
+    public record Ready(WorkOrder order, Instant rank) {}
+
+    /** Takes the most urgent orders of some queues, which are not claimed from in turn, that nobody else is taking. */
+    public List<Ready> lockClaimable(Tx tx, Collection<String> queueNames, int most) {
+        return tx.list(LOCK_CLAIMABLE, ClaimStore::mapReady, queueNames, tx.now(), most);
+    }
+
+    /** Takes those of the orders that are still to be had, in no order. */
+    public List<Ready> lockChosen(Tx tx, Collection<UUID> ids) {
+        return tx.list(LOCK_CHOSEN, ClaimStore::mapReady, ids, tx.now());
     }
 
     /** Gives a bounded number of orders of some queues their places in line whose time has come. */
@@ -270,7 +311,8 @@ public final class ClaimStore {
      * @return how many there were
      */
     public int promoteAll(Tx tx, int most) {
-        return tx.update(PROMOTE, null, tx.now(), most);
+        return tx.find(PROMOTE, row -> row.getInteger("promoted"), null, tx.now(), most)
+                .orElseThrow();
     }
 
     /** Writes claims of orders that are locked. */
@@ -400,6 +442,10 @@ public final class ClaimStore {
 
     private static List<byte[]> hashes(List<ClaimReference> claims) {
         return claims.stream().map(claim -> ClaimTokens.hash(claim.token())).toList();
+    }
+
+    private static Ready mapReady(Row row) {
+        return new Ready(WorkOrderStore.map(row), Rows.instant(row, "claim_rank"));
     }
 
     private static HeldClaim mapHeld(Row row) {

@@ -1,5 +1,6 @@
 package dev.sortie.agent.store;
 
+import dev.sortie.agent.domain.Limits;
 import dev.sortie.agent.domain.Queue;
 import dev.sortie.agent.domain.Queues;
 import dev.sortie.agent.domain.RetryPolicy;
@@ -9,15 +10,19 @@ import dev.sortie.runtime.sql.Tx;
 import io.vertx.sqlclient.Row;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.UUID;
 
 /** The table of queues. */
 public final class QueueStore {
     private static final String COLUMNS = """
             queue_name, queue_id, description, paused, default_timeout_ms, max_retries, initial_backoff_ms,
-            max_backoff_ms, backoff_multiplier, priority_aging_ms, created_at, updated_at, version
+            max_backoff_ms, backoff_multiplier, priority_aging_ms, in_turn, concurrency_limit, concurrency_limit_per_key,
+            rate_orders, rate_interval_ms, rate_burst, fairness_keys, fairness_weights, created_at, updated_at, version
             """;
     // Answers the queues that were made; those that were there stay as they are.
     private static final String INSERT = """
@@ -41,7 +46,9 @@ public final class QueueStore {
             SET description = $2::text, default_timeout_ms = $3::bigint, max_retries = $4::integer,
                 initial_backoff_ms = $5::bigint, max_backoff_ms = $6::bigint,
                 backoff_multiplier = $7::double precision, updated_at = $8::timestamptz, version = version + 1,
-                priority_aging_ms = $9::bigint
+                priority_aging_ms = $9::bigint, concurrency_limit = $10::integer,
+                concurrency_limit_per_key = $11::integer, rate_orders = $12::integer, rate_interval_ms = $13::bigint,
+                rate_burst = $14::integer, fairness_keys = $15::text[], fairness_weights = $16::double precision[]
             WHERE queue_name = $1::text
             RETURNING
             """ + COLUMNS;
@@ -87,6 +94,9 @@ public final class QueueStore {
 
     public Queue update(Tx tx, Queue.Draft draft) {
         var policy = draft.defaultRetryPolicy();
+        var limits = draft.limits();
+        var rate = limits.rate();
+        var weights = List.copyOf(new TreeMap<>(limits.weights()).entrySet());
         return tx.find(
                         UPDATE,
                         QueueStore::map,
@@ -98,7 +108,14 @@ public final class QueueStore {
                         policy.maxBackoff().toMillis(),
                         policy.multiplier(),
                         tx.now(),
-                        draft.priorityAging().toMillis())
+                        draft.priorityAging().toMillis(),
+                        limits.concurrency(),
+                        limits.concurrencyPerKey(),
+                        rate == null ? 0 : rate.orders(),
+                        rate == null ? 0L : rate.interval().toMillis(),
+                        rate == null ? 0 : rate.burst(),
+                        WorkOrderStore.column(String.class, weights, Map.Entry::getKey),
+                        WorkOrderStore.column(Double.class, weights, Map.Entry::getValue))
                 .orElseThrow();
     }
 
@@ -116,9 +133,31 @@ public final class QueueStore {
                 Duration.ofMillis(row.getLong("default_timeout_ms")),
                 retryPolicy(row),
                 Duration.ofMillis(row.getLong("priority_aging_ms")),
+                limits(row),
+                row.getBoolean("in_turn"),
                 Rows.instant(row, "created_at"),
                 Rows.instant(row, "updated_at"),
                 row.getLong("version"));
+    }
+
+    static Limits limits(Row row) {
+        var weights = new HashMap<String, Double>();
+        var keys = row.getArrayOfStrings("fairness_keys");
+        var values = row.getArrayOfDoubles("fairness_weights");
+        for (int i = 0; i < keys.length; i++) {
+            weights.put(keys[i], values[i]);
+        }
+        int orders = row.getInteger("rate_orders");
+        return new Limits(
+                row.getInteger("concurrency_limit"),
+                row.getInteger("concurrency_limit_per_key"),
+                orders == 0
+                        ? null
+                        : new Limits.Rate(
+                                orders,
+                                Duration.ofMillis(row.getLong("rate_interval_ms")),
+                                row.getInteger("rate_burst")),
+                weights);
     }
 
     /** Queues and orders have the same columns for it. */

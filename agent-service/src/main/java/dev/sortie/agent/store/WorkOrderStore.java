@@ -1,5 +1,6 @@
 package dev.sortie.agent.store;
 
+import dev.sortie.agent.domain.Lane;
 import dev.sortie.agent.domain.Subject;
 import dev.sortie.agent.domain.WorkOrder;
 import dev.sortie.agent.domain.WorkOrderStatus;
@@ -28,7 +29,8 @@ public final class WorkOrderStore {
     private static final String SUMMARY = """
             SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.task_id, o.priority,
                 NULL::text AS payload, NULL::text AS result, coalesce(r.error_message, '') AS error_message, s.retry_count, o.max_retries,
-                o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms, o.dedupe_key, s.run_at,
+                o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms, o.fairness_key,
+                o.concurrency_key, o.required_capabilities, o.dedupe_key, s.run_at,
                 o.expires_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id, s.cancel_requested,
                 s.updated_at, s.version
             FROM work_orders o
@@ -38,8 +40,8 @@ public final class WorkOrderStore {
     private static final String FIND = """
             SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.task_id, o.priority,
                 o.payload::text AS payload, r.result::text AS result, coalesce(r.error_message, '') AS error_message, s.retry_count,
-                o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms,
-                o.dedupe_key, s.run_at, o.expires_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id,
+                o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms, o.fairness_key,
+                o.concurrency_key, o.required_capabilities, o.dedupe_key, s.run_at, o.expires_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id,
                 s.cancel_requested, s.updated_at, s.version
             FROM work_orders o
             JOIN work_order_states s ON s.work_order_id = o.work_order_id
@@ -62,7 +64,8 @@ public final class WorkOrderStore {
     private static final String LIST_BY_STATUS = """
             SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.task_id, o.priority,
                 NULL::text AS payload, NULL::text AS result, coalesce(r.error_message, '') AS error_message, s.retry_count, o.max_retries,
-                o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms, o.dedupe_key, s.run_at,
+                o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms, o.fairness_key,
+                o.concurrency_key, o.required_capabilities, o.dedupe_key, s.run_at,
                 o.expires_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id, s.cancel_requested,
                 s.updated_at, s.version
             FROM (
@@ -103,26 +106,28 @@ public final class WorkOrderStore {
             WITH placed AS (
                 INSERT INTO work_orders (work_order_id, queue_name, tool_step_id, task_id, priority, payload,
                     max_retries, initial_backoff_ms, max_backoff_ms, backoff_multiplier, timeout_ms, dedupe_key,
-                    content_hash, expires_at, enqueued_at)
+                    content_hash, expires_at, enqueued_at, fairness_key, concurrency_key, required_capabilities)
                 SELECT o.id, o.queue_name, o.tool_step_id, o.task_id, o.priority, o.payload::jsonb, o.retries,
                     o.initial_ms, o.max_ms, o.multiplier, o.timeout_ms, o.dedupe_key, o.content_hash,
-                    o.expires_at, $14::timestamptz
+                    o.expires_at, $14::timestamptz, o.fairness_key, o.concurrency_key,
+                    string_to_array(o.required_capabilities, E'\\n')
                 FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::text[], $6::integer[],
                     $7::bigint[], $8::bigint[], $9::double precision[], $10::bigint[], $11::text[], $12::bytea[],
-                    $13::timestamptz[], $16::uuid[])
+                    $13::timestamptz[], $16::uuid[], $18::text[], $19::text[], $20::text[])
                     WITH ORDINALITY AS o (id, queue_name, tool_step_id, priority, payload, retries, initial_ms,
-                        max_ms, multiplier, timeout_ms, dedupe_key, content_hash, expires_at, task_id, position)
+                        max_ms, multiplier, timeout_ms, dedupe_key, content_hash, expires_at, task_id, fairness_key,
+                        concurrency_key, required_capabilities, position)
                 ORDER BY o.queue_name, o.dedupe_key, o.position
                 ON CONFLICT (queue_name, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
                 RETURNING work_order_id, queue_name, priority, expires_at
             )
             INSERT INTO work_order_states (work_order_id, queue_name, priority, status, run_at, expires_at, updated_at,
-                claim_rank)
+                lane_id, claim_rank)
             SELECT p.work_order_id, p.queue_name, p.priority, 'PENDING', o.run_at, p.expires_at, $14::timestamptz,
-                CASE WHEN o.run_at <= $14::timestamptz
+                o.lane_id, CASE WHEN o.run_at <= $14::timestamptz
                     THEN $14::timestamptz + (p.priority - 1) * o.aging_ms * interval '1 millisecond' END
             FROM placed p
-            JOIN unnest($1::uuid[], $15::timestamptz[], $17::bigint[]) AS o (id, run_at, aging_ms)
+            JOIN unnest($1::uuid[], $15::timestamptz[], $17::bigint[], $21::uuid[]) AS o (id, run_at, aging_ms, lane_id)
               ON o.id = p.work_order_id
             RETURNING work_order_id
             """;
@@ -180,7 +185,14 @@ public final class WorkOrderStore {
                 tx.now(),
                 column(Instant.class, placements, Placement::runAt),
                 column(UUID.class, placements, p -> idOf(Subject.Kind.TASK, p.draft())),
-                column(Long.class, placements, p -> p.queue().priorityAging().toMillis())));
+                column(Long.class, placements, p -> p.queue().priorityAging().toMillis()),
+                column(String.class, placements, p -> p.draft().lane().fairnessKey()),
+                column(String.class, placements, p -> p.draft().lane().concurrencyKey()),
+                column(
+                        String.class,
+                        placements,
+                        p -> String.join("\n", p.draft().lane().encoded())),
+                column(UUID.class, placements, p -> p.draft().lane().id())));
     }
 
     /** The orders that have the dedupe keys of these. */
@@ -268,6 +280,7 @@ public final class WorkOrderStore {
                 row.getInteger("retry_count"),
                 QueueStore.retryPolicy(row),
                 Duration.ofMillis(row.getLong("timeout_ms")),
+                lane(row),
                 dedupeKey == null ? "" : dedupeKey,
                 Rows.instant(row, "run_at"),
                 Rows.nullableInstant(row, "expires_at"),
@@ -278,6 +291,15 @@ public final class WorkOrderStore {
                 row.getBoolean("cancel_requested"),
                 Rows.instant(row, "updated_at"),
                 row.getLong("version"));
+    }
+
+    private static Lane lane(Row row) {
+        var fairnessKey = row.getString("fairness_key");
+        var concurrencyKey = row.getString("concurrency_key");
+        var required = Rows.strings(row, "required_capabilities");
+        return fairnessKey.isEmpty() && concurrencyKey.isEmpty() && required.isEmpty()
+                ? Lane.NONE
+                : new Lane(fairnessKey, concurrencyKey, Lane.decoded(required));
     }
 
     /** What an order is for, by its columns tool_step_id and task_id. */

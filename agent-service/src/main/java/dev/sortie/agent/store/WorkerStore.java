@@ -1,5 +1,7 @@
 package dev.sortie.agent.store;
 
+import dev.sortie.agent.domain.Capability;
+import dev.sortie.agent.domain.CapabilityLevel;
 import dev.sortie.agent.domain.Worker;
 import dev.sortie.agent.domain.WorkerStatus;
 import dev.sortie.agent.domain.WorkerType;
@@ -12,6 +14,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -112,6 +115,52 @@ public final class WorkerStore {
             RETURNING w.worker_id, w.version
             """;
 
+    private static final String CAPABILITIES = """
+            SELECT worker_id, name, level, metadata::text AS metadata FROM worker_capabilities
+            WHERE worker_id = ANY ($1::uuid[])
+            ORDER BY worker_id, name
+            """;
+    private static final String REMOVE_CAPABILITIES =
+            "DELETE FROM worker_capabilities WHERE worker_id = $1::uuid AND name <> ALL ($2::text[])";
+    private static final String PUT_CAPABILITIES = """
+            INSERT INTO worker_capabilities (worker_id, name, level, metadata, created_at, updated_at)
+            SELECT $1::uuid, c.name, c.level, c.metadata::jsonb, $5::timestamptz, $5::timestamptz
+            FROM unnest($2::text[], $3::text[], $4::text[]) AS c (name, level, metadata)
+            ON CONFLICT (worker_id, name) DO UPDATE
+            SET level = excluded.level, metadata = excluded.metadata, updated_at = excluded.updated_at
+            """;
+    private static final String CHANGED = """
+            UPDATE workers SET updated_at = $2::timestamptz, version = version + 1 WHERE worker_id = $1::uuid
+            """;
+
+    /** What workers can do, by worker. */
+    public Map<UUID, List<Capability>> capabilities(Queries queries, Collection<UUID> ids) {
+        var found = new HashMap<UUID, List<Capability>>();
+        queries.list(
+                CAPABILITIES,
+                row -> found.computeIfAbsent(row.getUUID("worker_id"), _ -> new ArrayList<>())
+                        .add(new Capability(
+                                row.getString("name"),
+                                Rows.value(row, "level", CapabilityLevel.class),
+                                row.getString("metadata"))),
+                ids);
+        return found;
+    }
+
+    /** Writes what a worker can do. Its row is locked. */
+    public void setCapabilities(Tx tx, UUID id, List<Capability> capabilities) {
+        var names = WorkOrderStore.column(String.class, capabilities, Capability::name);
+        tx.send(REMOVE_CAPABILITIES, id, names);
+        tx.send(
+                PUT_CAPABILITIES,
+                id,
+                names,
+                WorkOrderStore.column(CapabilityLevel.class, capabilities, Capability::level),
+                WorkOrderStore.column(String.class, capabilities, Capability::metadata),
+                tx.now());
+        tx.send(CHANGED, id, tx.now());
+    }
+
     /** A worker that came or went. */
     public record Turn(UUID workerId, long version, WorkerStatus status) {}
 
@@ -208,6 +257,7 @@ public final class WorkerStore {
                 row.getInteger("held_claims"),
                 Rows.instant(row, "last_heartbeat_at"),
                 Rows.nullableInstant(row, "deregistered_at"),
+                List.of(),
                 Rows.instant(row, "created_at"),
                 Rows.instant(row, "updated_at"),
                 row.getLong("version"));
