@@ -105,6 +105,7 @@ final class ImportMissionDeck {
                                 known == MissionStatus.COMPLETED ? ended : null,
                                 null,
                                 null,
+                                null,
                                 created,
                                 created,
                                 1));

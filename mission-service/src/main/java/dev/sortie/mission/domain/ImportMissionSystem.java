@@ -214,6 +214,7 @@ final class ImportMissionSystem {
                                 status.isTerminal() ? times.end() : null,
                                 null,
                                 null,
+                                null,
                                 times.createdAt,
                                 times.updatedAt,
                                 1));

@@ -98,6 +98,7 @@ final class ImportTasks {
                                 state,
                                 createdBy,
                                 Task.NEVER,
+                                null,
                                 created,
                                 updated,
                                 1));
