@@ -393,6 +393,14 @@ class WorkOrderServiceTest {
                 .extracting(WorkOrder::getWorkOrderId)
                 .containsExactly(ids.getFirst());
         assertThat(list(byQueue.clone().setPageSize(1))).allMatch(order -> !order.hasPayload());
+        var some = ListWorkOrdersRequest.newBuilder()
+                .addWorkOrderIds(ids.get(2))
+                .addWorkOrderIds(UUID.randomUUID().toString())
+                .addWorkOrderIds(ids.getFirst());
+        assertThat(list(some)).extracting(WorkOrder::getWorkOrderId).containsExactly(ids.getFirst(), ids.get(2));
+        assertThat(list(some.setStatus(WorkOrderStatus.WORK_ORDER_STATUS_CANCELLED)))
+                .extracting(WorkOrder::getWorkOrderId)
+                .containsExactly(ids.getFirst());
 
         var paged = new ArrayList<String>();
         var token = "";

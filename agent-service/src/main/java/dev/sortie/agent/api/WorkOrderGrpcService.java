@@ -14,6 +14,7 @@ import dev.sortie.agent.v1.ListWorkOrdersRequest;
 import dev.sortie.agent.v1.ListWorkOrdersResponse;
 import dev.sortie.agent.v1.WorkOrderServiceGrpc;
 import dev.sortie.runtime.grpc.CallContext;
+import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.grpc.Replies;
 import dev.sortie.runtime.paging.Keyset;
 import dev.sortie.runtime.paging.PageTokens;
@@ -87,6 +88,7 @@ public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderSe
                         r.getQueueName().isEmpty() ? null : r.getQueueName(),
                         WorkOrderProtos.toStatus(r.getStatus()),
                         WorkOrderProtos.toSubject(r),
+                        r.getWorkOrderIdsList().stream().map(Messages::uuid).toList(),
                         after == null ? null : after.uuid(0),
                         page.limit()),
                 workOrders::list,

@@ -62,12 +62,14 @@ public final class WorkOrders {
     /**
      * What to list, newest first.
      *
+     * @param ids only these; empty for all
      * @param before the last order of the page before; null for the first page
      */
     public record ListRequest(
             @Nullable String queueName,
             @Nullable WorkOrderStatus status,
             @Nullable Subject subject,
+            List<UUID> ids,
             @Nullable UUID before,
             int limit) {}
 

@@ -100,6 +100,12 @@ public final class WorkOrderStore {
               AND ($4::text IS NULL OR s.status = $4::text) AND ($5::text IS NULL OR o.queue_name = $5::text)
             ORDER BY o.work_order_id DESC LIMIT $2::integer
             """;
+    private static final String LIST_BY_IDS = PAGE + """
+              AND o.work_order_id = ANY ($3::uuid[])
+              AND ($4::text IS NULL OR s.status = $4::text) AND ($5::text IS NULL OR o.queue_name = $5::text)
+              AND ($6::uuid IS NULL OR o.tool_step_id = $6::uuid OR o.task_id = $6::uuid)
+            ORDER BY o.work_order_id DESC LIMIT $2::integer
+            """;
     // Waits for transactions that place the same dedupe keys, in one order for everybody; answers the orders that were
     // placed.
     private static final String INSERT = """
@@ -220,6 +226,17 @@ public final class WorkOrderStore {
 
     public List<WorkOrder> list(Queries queries, WorkOrders.ListRequest request) {
         var subject = request.subject();
+        if (!request.ids().isEmpty()) {
+            return queries.list(
+                    LIST_BY_IDS,
+                    WorkOrderStore::map,
+                    request.before(),
+                    request.limit(),
+                    request.ids(),
+                    request.status(),
+                    request.queueName(),
+                    subject == null ? null : subject.id());
+        }
         if (subject != null) {
             return queries.list(
                     switch (subject.kind()) {

@@ -1,5 +1,7 @@
 package dev.sortie.mission.domain;
 
+import java.util.Collection;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -14,4 +16,12 @@ public interface WorkOrders {
 
     /** An order with its result. */
     Optional<WorkOrder> find(UUID workOrderId);
+
+    /**
+     * How far orders are, without their results, by one call where there is room.
+     *
+     * @param workOrderIds at most 500
+     * @return those of them that were found; that one is missing does not say that it does not exist
+     */
+    Map<UUID, WorkOrder> look(Collection<UUID> workOrderIds);
 }

@@ -8,6 +8,7 @@ import dev.sortie.agent.v1.ExecutionServiceGrpc;
 import dev.sortie.agent.v1.ExecutionServiceGrpc.ExecutionServiceBlockingStub;
 import dev.sortie.agent.v1.GetExecutionRequest;
 import dev.sortie.agent.v1.GetWorkOrderRequest;
+import dev.sortie.agent.v1.ListWorkOrdersRequest;
 import dev.sortie.agent.v1.WorkOrderServiceGrpc;
 import dev.sortie.agent.v1.WorkOrderServiceGrpc.WorkOrderServiceBlockingStub;
 import dev.sortie.agent.v1.WorkOrderStatus;
@@ -25,6 +26,9 @@ import io.grpc.Channel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -113,6 +117,30 @@ public final class AgentClient implements WorkOrders, Executions {
             }
             throw translate(failed);
         }
+    }
+
+    @Override
+    public Map<UUID, WorkOrder> look(Collection<UUID> workOrderIds) {
+        var found = new HashMap<UUID, WorkOrder>();
+        if (workOrderIds.isEmpty()) {
+            return found;
+        }
+        var request = ListWorkOrdersRequest.newBuilder().setPageSize(500);
+        workOrderIds.forEach(id -> request.addWorkOrderIds(id.toString()));
+        String token;
+        do {
+            var page = call(agent -> agent.listWorkOrders(request.build()));
+            for (var message : page.getWorkOrdersList()) {
+                var order = toOrder(message);
+                if (!workOrderIds.contains(order.id())) {
+                    return found; // an older release, which does not know the filter
+                }
+                found.put(order.id(), order);
+            }
+            token = page.getNextPageToken();
+            request.setPageToken(token);
+        } while (!token.isEmpty());
+        return found;
     }
 
     @Override

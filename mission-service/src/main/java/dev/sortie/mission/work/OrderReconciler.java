@@ -4,12 +4,17 @@ import dev.sortie.mission.domain.OrderOutcomes;
 import dev.sortie.mission.domain.OrderOutcomes.Awaiting;
 import dev.sortie.mission.domain.Outcomes;
 import dev.sortie.mission.domain.Subject;
+import dev.sortie.mission.domain.WorkOrder;
 import dev.sortie.mission.domain.WorkOrders;
 import dev.sortie.mission.domain.WorkOrdersException;
 import dev.sortie.mission.store.OutboxStore;
 import dev.sortie.runtime.sql.Database;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -65,8 +70,12 @@ public final class OrderReconciler {
         while (true) {
             var queries = database.queries();
             var page = ofKind.awaiting(queries, after, queries.now().minus(patience), PAGE);
+            var orders = lookAtAll(page);
+            if (orders.isEmpty()) {
+                return false;
+            }
             for (var awaiting : page) {
-                if (!look(ofKind, awaiting)) {
+                if (!look(ofKind, awaiting, orders.get())) {
                     return false;
                 }
             }
@@ -77,11 +86,30 @@ public final class OrderReconciler {
         }
     }
 
+    /** How far the orders of a page are, by one call; empty when agent-service is away. */
+    private Optional<Map<UUID, WorkOrder>> lookAtAll(List<Awaiting> page) {
+        var ids = new HashSet<UUID>();
+        for (var awaiting : page) {
+            if (awaiting.workOrderId() != null) {
+                ids.add(awaiting.workOrderId());
+            }
+        }
+        try {
+            return Optional.of(orders.look(ids));
+        } catch (WorkOrdersException failed) {
+            if (failed.kind() == WorkOrdersException.Kind.AWAY) {
+                return Optional.empty();
+            }
+            LOG.atError().setCause(failed).log("work orders cannot be looked at together; each is asked for");
+            return Optional.of(Map.of());
+        }
+    }
+
     /** Looks at one; false when agent-service is away. */
-    private boolean look(OrderOutcomes ofKind, Awaiting awaiting) {
+    private boolean look(OrderOutcomes ofKind, Awaiting awaiting, Map<UUID, WorkOrder> known) {
         var subject = awaiting.subject();
         try {
-            if (mend(ofKind, awaiting)) {
+            if (mend(ofKind, awaiting, known)) {
                 count(subject.kind(), 1);
                 LOG.atInfo()
                         .addKeyValue(subject.kind().field(), subject.id())
@@ -100,7 +128,7 @@ public final class OrderReconciler {
         return true;
     }
 
-    private boolean mend(OrderOutcomes ofKind, Awaiting awaiting) {
+    private boolean mend(OrderOutcomes ofKind, Awaiting awaiting, Map<UUID, WorkOrder> known) {
         var subject = awaiting.subject();
         var id = awaiting.workOrderId();
         int attempt = awaiting.attempt();
@@ -110,7 +138,9 @@ public final class OrderReconciler {
                     && database.transaction(
                             tx -> ofKind.giveUp(tx, subject.id(), attempt, null, "its work order was never placed"));
         }
-        var order = orders.find(id);
+        // Most are still at work, of which all is known. Of the others, the result is wanted, or that they are gone.
+        var seen = known.get(id);
+        var order = seen != null && !seen.status().isTerminal() ? Optional.of(seen) : orders.find(id);
         if (order.isEmpty()) {
             return database.transaction(tx -> ofKind.giveUp(
                     tx, subject.id(), attempt, id, "its work order %s does not exist in agent-service".formatted(id)));

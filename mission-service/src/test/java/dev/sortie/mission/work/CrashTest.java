@@ -265,6 +265,32 @@ class CrashTest {
     }
 
     @Test
+    void asksForTheResultsOfFinishedOrdersOnlyWhenItLooksAtAll() {
+        try (var fixture = StepFixture.start()) {
+            var steps = new ArrayList<ToolStep>();
+            var orders = new ArrayList<String>();
+            for (int i = 0; i < 6; i++) {
+                steps.add(fixture.execute(fixture.step(fixture.activeHop(), fixture.tool())));
+                orders.add(fixture.awaitOrder(steps.getLast()));
+            }
+            fixture.stopService();
+            fixture.agent().complete(orders.get(2), struct("{}"));
+            fixture.agent().lose(orders.get(4));
+            fixture.service().database().execute("DELETE FROM feed_cursors");
+            fixture.service().clock().advance(Duration.ofMinutes(1));
+            int before = fixture.agent().lookups();
+
+            fixture.startService();
+
+            fixture.await(steps.get(2), TOOL_STEP_STATUS_COMPLETED);
+            fixture.await(steps.get(4), TOOL_STEP_STATUS_FAILED);
+            // The job and the follower may both look: at the one that is finished, and at the one that is gone.
+            assertThat(fixture.agent().lookups() - before).isBetween(2, 4);
+            assertThat(fixture.now(steps.get(3)).getStatus()).isEqualTo(TOOL_STEP_STATUS_RUNNING);
+        }
+    }
+
+    @Test
     void leavesTheWorkToTwoReplicasAsToOne() {
         try (var fixture = StepFixture.start();
                 var replica = fixture.service().startReplica()) {

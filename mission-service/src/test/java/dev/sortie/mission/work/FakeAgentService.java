@@ -14,6 +14,8 @@ import dev.sortie.agent.v1.GetExecutionRequest;
 import dev.sortie.agent.v1.GetExecutionResponse;
 import dev.sortie.agent.v1.GetWorkOrderRequest;
 import dev.sortie.agent.v1.GetWorkOrderResponse;
+import dev.sortie.agent.v1.ListWorkOrdersRequest;
+import dev.sortie.agent.v1.ListWorkOrdersResponse;
 import dev.sortie.agent.v1.WorkOrder;
 import dev.sortie.agent.v1.WorkOrderServiceGrpc.WorkOrderServiceImplBase;
 import dev.sortie.agent.v1.WorkOrderStatus;
@@ -55,6 +57,7 @@ public final class FakeAgentService implements AutoCloseable {
     private Status refusal = Status.OK;
     private String refusalReason = "";
     private int placements;
+    private int lookups;
     private boolean silent;
     private final Set<String> executions = new HashSet<>();
     private final List<StreamObserver<?>> unanswered = new ArrayList<>();
@@ -113,6 +116,11 @@ public final class FakeAgentService implements AutoCloseable {
             unanswered.forEach(observer -> observer.onError(Status.UNAVAILABLE.asRuntimeException()));
             unanswered.clear();
         }
+    }
+
+    /** How often somebody asked for one order with its result. */
+    public synchronized int lookups() {
+        return lookups;
     }
 
     /** How often somebody asked to place an order. */
@@ -312,8 +320,23 @@ public final class FakeAgentService implements AutoCloseable {
         }
 
         @Override
+        public void listWorkOrders(ListWorkOrdersRequest request, StreamObserver<ListWorkOrdersResponse> observer) {
+            synchronized (FakeAgentService.this) {
+                var page = ListWorkOrdersResponse.newBuilder();
+                request.getWorkOrderIdsList().stream()
+                        .filter(orders::containsKey)
+                        .map(orders::get)
+                        .forEach(order -> page.addWorkOrders(
+                                order.toBuilder().clearPayload().clearResult()));
+                observer.onNext(page.build());
+                observer.onCompleted();
+            }
+        }
+
+        @Override
         public void getWorkOrder(GetWorkOrderRequest request, StreamObserver<GetWorkOrderResponse> observer) {
             synchronized (FakeAgentService.this) {
+                lookups++;
                 var order = orders.get(request.getWorkOrderId());
                 if (order == null) {
                     observer.onError(refusal(
