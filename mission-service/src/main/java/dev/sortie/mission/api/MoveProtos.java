@@ -8,6 +8,7 @@ import dev.sortie.mission.domain.Missions;
 import dev.sortie.mission.domain.Move;
 import dev.sortie.mission.v1.ListMissionMovesRequest;
 import dev.sortie.mission.v1.ListMissionMovesResponse;
+import dev.sortie.mission.v1.ListPlanMovesResponse;
 import dev.sortie.mission.v1.ListProjectMovesResponse;
 import dev.sortie.mission.v1.ListTaskMovesResponse;
 import dev.sortie.mission.v1.MoveResource;
@@ -36,6 +37,14 @@ final class MoveProtos {
     static ListProjectMovesResponse toListProjectMovesResponse(Page<Move.Recorded> page) {
         var messages = page.messages(MoveProtos::toMessage);
         return ListProjectMovesResponse.newBuilder()
+                .addAllMoves(messages.items())
+                .setNextPageToken(messages.nextPageToken())
+                .build();
+    }
+
+    static ListPlanMovesResponse toListPlanMovesResponse(Page<Move.Recorded> page) {
+        var messages = page.messages(MoveProtos::toMessage);
+        return ListPlanMovesResponse.newBuilder()
                 .addAllMoves(messages.items())
                 .setNextPageToken(messages.nextPageToken())
                 .build();

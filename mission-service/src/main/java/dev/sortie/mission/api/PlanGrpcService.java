@@ -15,6 +15,8 @@ import dev.sortie.mission.v1.DeletePlanRequest;
 import dev.sortie.mission.v1.DeletePlanResponse;
 import dev.sortie.mission.v1.GetPlanRequest;
 import dev.sortie.mission.v1.GetPlanResponse;
+import dev.sortie.mission.v1.ListPlanMovesRequest;
+import dev.sortie.mission.v1.ListPlanMovesResponse;
 import dev.sortie.mission.v1.ListPlansRequest;
 import dev.sortie.mission.v1.ListPlansResponse;
 import dev.sortie.mission.v1.PausePlanRequest;
@@ -98,5 +100,15 @@ public final class PlanGrpcService extends PlanServiceImplBase {
     @Override
     public void cancelPlan(CancelPlanRequest request, StreamObserver<CancelPlanResponse> observer) {
         replies.write(request, observer, PlanProtos::toRequest, plans::cancel, PlanProtos::toCancelResponse);
+    }
+
+    @Override
+    public void listPlanMoves(ListPlanMovesRequest request, StreamObserver<ListPlanMovesResponse> observer) {
+        replies.read(
+                request,
+                observer,
+                pages::open,
+                (queries, page) -> plans.moves(queries, uuid(request.getPlanId()), page),
+                MoveProtos::toListPlanMovesResponse);
     }
 }

@@ -95,6 +95,12 @@ public final class Plans {
                 plans.list(queries, filter, page.after(), page.limit()), plan -> PlanStore.key(plan, filter.order()));
     }
 
+    /** A page of the moves of a plan, newest first. */
+    public Page<Move.Recorded> moves(Queries queries, UUID id, PageRequest page) {
+        get(queries, id, false);
+        return moves.list(queries, Move.Root.PLAN, id, null, null, page);
+    }
+
     /** Changes what callers set, unless the plan is in a terminal status. */
     public Plan update(Tx tx, Edit edit) {
         var plan = lock(tx, edit.id(), edit.etag());

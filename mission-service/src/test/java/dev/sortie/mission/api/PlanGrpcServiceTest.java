@@ -19,6 +19,7 @@ import dev.sortie.mission.v1.DeleteProjectRequest;
 import dev.sortie.mission.v1.ErrorReason;
 import dev.sortie.mission.v1.GetPlanRequest;
 import dev.sortie.mission.v1.GetTaskRequest;
+import dev.sortie.mission.v1.ListPlanMovesRequest;
 import dev.sortie.mission.v1.ListPlansRequest;
 import dev.sortie.mission.v1.PausePlanRequest;
 import dev.sortie.mission.v1.PermissionLevel;
@@ -205,10 +206,22 @@ class PlanGrpcServiceTest {
         List.of("ACTIVATE", "PAUSE", "ACTIVATE", "COMPLETE").forEach(move -> move(plan, move));
         assertThat(MoveChains.statuses(FIXTURE.service().database(), plan.getPlanId()))
                 .containsExactly("DRAFT", "ACTIVE", "PAUSED", "ACTIVE", "COMPLETED");
-        assertThat(FIXTURE.number("SELECT count(*) FROM moves WHERE resource_id = '" + plan.getPlanId()
-                        + "' AND reason = 'because' AND actor = '"
-                        + FIXTURE.service().person(UserRole.USER_ROLE_DEVELOPER).id() + "'"))
-                .isEqualTo(4);
+        var developer = FIXTURE.service().person(UserRole.USER_ROLE_DEVELOPER).id();
+        var moves = ListPlanMovesRequest.newBuilder().setPlanId(plan.getPlanId());
+        assertThat(FIXTURE.plans().listPlanMoves(moves.build()).getMovesList())
+                .hasSize(5)
+                .allSatisfy(move -> assertThat(move.getActor()).isEqualTo(developer))
+                .extracting(move -> move.getFromStatus() + ">" + move.getToStatus() + " " + move.getReason())
+                .startsWith("ACTIVE>COMPLETED because", "PAUSED>ACTIVE because")
+                .endsWith(">DRAFT ");
+        assertThat(FIXTURE.plans().listPlanMoves(moves.setPageSize(2).build()).getNextPageToken())
+                .isNotEmpty();
+        assertNotFound(
+                "plan",
+                () -> FIXTURE.plans()
+                        .listPlanMoves(ListPlanMovesRequest.newBuilder()
+                                .setPlanId(UUID.randomUUID().toString())
+                                .build()));
     }
 
     @Test

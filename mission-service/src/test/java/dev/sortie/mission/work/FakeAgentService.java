@@ -162,6 +162,15 @@ public final class FakeAgentService implements AutoCloseable {
                         .setRetryCount(order.getRetryCount() + 1));
     }
 
+    /** Does something to an order, unless it is finished. */
+    public synchronized void ifOpen(String workOrderId, Runnable what) {
+        var status = orders.get(workOrderId).getStatus();
+        if (status == WorkOrderStatus.WORK_ORDER_STATUS_PENDING
+                || status == WorkOrderStatus.WORK_ORDER_STATUS_CLAIMED) {
+            what.run();
+        }
+    }
+
     /** The worker hands in a result. */
     public void complete(String workOrderId, Struct result) {
         change(
