@@ -137,7 +137,7 @@ public final class ResourceCredentials {
     }
 
     private ResourceCredential replace(Tx tx, CredentialKeyset keyset, ResourceCredential present, Draft draft) {
-        var content = CredentialContent.open(keyset, present);
+        var content = tryOpen(present);
         if (content.filter(open -> open.hasValue(draft.value())).isPresent()) {
             return present;
         }

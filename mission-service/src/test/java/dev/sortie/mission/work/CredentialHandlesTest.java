@@ -23,9 +23,14 @@ import dev.sortie.mission.v1.UserRole;
 import dev.sortie.mission.v1.ValidateToolStepRequest;
 import dev.sortie.runtime.testing.StatusAssert;
 import io.grpc.Status.Code;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.UUID;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** Tools that work with resources: their steps need credentials, their work orders have handles. */
@@ -35,6 +40,26 @@ class CredentialHandlesTest {
 
     private static final Person WORKER = FIXTURE.service().newPerson(UserRole.USER_ROLE_DEVELOPER);
     private static final String SECRET = "hunter2-" + UUID.randomUUID();
+
+    private static final PrintStream TERMINAL = System.err;
+    private static final ByteArrayOutputStream LOG = new ByteArrayOutputStream();
+
+    /** All that these tests bring about is logged there. */
+    @BeforeAll
+    static void readTheLog() {
+        System.setErr(new PrintStream(LOG, true, StandardCharsets.UTF_8));
+    }
+
+    @AfterAll
+    static void hasNoSecretInTheLog() {
+        System.setErr(TERMINAL);
+        var log = LOG.toString(StandardCharsets.UTF_8);
+        TERMINAL.print(log);
+        assertThat(log)
+                .contains("ResourceCredentialService/RevealResourceCredential FAILED_PRECONDITION")
+                .doesNotContain(SECRET)
+                .doesNotContain("sortie_handle_");
+    }
 
     @Test
     void keepsTheResourcesOfATool() {

@@ -48,7 +48,7 @@ final class ObservationInterceptor implements ServerInterceptor {
             ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
         var state = new CallContext(headers.get(CallContext.CORRELATION_ID), call.getMethodDescriptor());
         state.calledFrom(
-                call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR), headers.get(CallContext.FORWARDED_FOR));
+                call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR), forwardedFor(headers));
         var context = Context.current().withValue(CallContext.KEY, state);
         var observed = new ObservedCall<>(call, state);
         var previous = context.attach();
@@ -57,6 +57,12 @@ final class ObservationInterceptor implements ServerInterceptor {
         } finally {
             context.detach(previous);
         }
+    }
+
+    /** A proxy may add an entry of its own to the one it got. */
+    private static @Nullable String forwardedFor(Metadata headers) {
+        var entries = headers.getAll(CallContext.FORWARDED_FOR);
+        return entries == null ? null : String.join(",", entries);
     }
 
     private Timer timer(String method, Status.Code code) {
