@@ -250,7 +250,7 @@ public final class MissionServer implements AutoCloseable {
                 taskFlow,
                 tasks,
                 ids);
-        var projects = new Projects(new ProjectStore(), taskFlow, moves, ids);
+        var projects = new Projects(new ProjectStore(), plans, taskFlow, moves, ids);
 
         // What becomes of orders.
         var outcomes = new Outcomes(
@@ -301,7 +301,7 @@ public final class MissionServer implements AutoCloseable {
                                 pages,
                                 users,
                                 new UserRemoval(
-                                        userStore, tokenStore, credentials, missions, dodItems, projects, tasks),
+                                        userStore, tokenStore, credentials, missions, dodItems, projects, plans, tasks),
                                 passwords,
                                 new PasswordChanges(userStore, passwords, refreshTokens, limits),
                                 addresses),

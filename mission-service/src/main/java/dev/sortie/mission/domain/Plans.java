@@ -188,6 +188,17 @@ public final class Plans {
         return back;
     }
 
+    /** Forgets a user who goes: plans that they created are nobody's, and nobody is responsible in their place. */
+    void forget(Tx tx, UUID userId) {
+        plans.forgetUser(tx, userId)
+                .forEach(plan -> tx.change(describe(Change.updated("plan", plan.id(), plan.version()), plan)));
+    }
+
+    /** Purges a plan of a project that is purged. */
+    void purge(Tx tx, UUID id) {
+        plans.lockForDelete(tx, id).ifPresent(plan -> purge(tx, plan));
+    }
+
     /** Purges one plan that was hidden long enough ago; false when there is none. */
     boolean purgeExpired(Tx tx) {
         var expired = plans.lockExpired(tx);

@@ -24,12 +24,14 @@ public final class Projects {
     private static final Logger LOG = LoggerFactory.getLogger(Projects.class);
 
     private final ProjectStore projects;
+    private final Plans plans;
     private final TaskFlow tasks;
     private final Moves moves;
     private final Ids ids;
 
-    public Projects(ProjectStore projects, TaskFlow tasks, Moves moves, Ids ids) {
+    public Projects(ProjectStore projects, Plans plans, TaskFlow tasks, Moves moves, Ids ids) {
         this.projects = projects;
+        this.plans = plans;
         this.tasks = tasks;
         this.moves = moves;
         this.ids = ids;
@@ -113,14 +115,14 @@ public final class Projects {
                 .filter(found -> deletion.force() || !found.isDeleted())
                 .orElseThrow(() -> Refusals.notFound("project", deletion.id()));
         check(tx, project, deletion.etag());
-        var plans = projects.lockPlans(tx, project.id(), Integer.MAX_VALUE);
+        var planIds = projects.lockPlans(tx, project.id(), Integer.MAX_VALUE);
         tx.audit("DeleteProject", "project", project.id(), Map.of("force", deletion.force()));
         if (deletion.force()) {
-            plans.forEach(plan -> purgePlan(tx, project, plan));
+            planIds.forEach(plan -> plans.purge(tx, plan));
             purge(tx, project);
             return project;
         }
-        plans.forEach(plan -> tasks.interruptOfPlan(tx, plan, "the project was deleted"));
+        planIds.forEach(plan -> tasks.interruptOfPlan(tx, plan, "the project was deleted"));
         tx.afterCommit(
                 () -> LOG.atInfo().addKeyValue("project_id", project.id()).log("project is hidden"));
         return noteChange(
@@ -153,21 +155,13 @@ public final class Projects {
     boolean purgeExpired(Tx tx) {
         var expired = projects.lockExpired(tx);
         expired.ifPresent(project -> {
-            var plans = projects.lockPlans(tx, project.id(), 1);
-            if (plans.isEmpty()) {
+            var planIds = projects.lockPlans(tx, project.id(), 1);
+            if (planIds.isEmpty()) {
                 purge(tx, project);
             }
-            plans.forEach(plan -> purgePlan(tx, project, plan));
+            planIds.forEach(plan -> plans.purge(tx, plan));
         });
         return expired.isPresent();
-    }
-
-    private void purgePlan(Tx tx, Project project, UUID planId) {
-        // One by one rather than by the database's cascade: each of them is somebody's to know of.
-        tasks.deleteOfPlan(tx, planId);
-        projects.deletePlan(tx, planId)
-                .ifPresent(version ->
-                        tx.change(Change.deleted("plan", planId, version).with("project_id", project.id())));
     }
 
     private void purge(Tx tx, Project project) {

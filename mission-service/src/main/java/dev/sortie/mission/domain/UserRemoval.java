@@ -19,6 +19,7 @@ public final class UserRemoval {
     private final Missions missions;
     private final DodItems dodItems;
     private final Projects projects;
+    private final Plans plans;
     private final Tasks tasks;
 
     public UserRemoval(
@@ -28,6 +29,7 @@ public final class UserRemoval {
             Missions missions,
             DodItems dodItems,
             Projects projects,
+            Plans plans,
             Tasks tasks) {
         this.store = store;
         this.tokens = tokens;
@@ -35,6 +37,7 @@ public final class UserRemoval {
         this.missions = missions;
         this.dodItems = dodItems;
         this.projects = projects;
+        this.plans = plans;
         this.tasks = tasks;
     }
 
@@ -47,7 +50,7 @@ public final class UserRemoval {
 
     /**
      * Deletes a user, their missions with everything in these, their assets in others' missions, their tokens and
-     * credentials; projects and tasks stay, as nobody's. Returns the user as they were.
+     * credentials; projects, plans and tasks stay, as nobody's. Returns the user as they were.
      */
     public User delete(Tx tx, Deletion deletion) {
         var id = deletion.id();
@@ -75,10 +78,11 @@ public final class UserRemoval {
         return user;
     }
 
-    /** Items outlive who completed them; projects and tasks who made them, and whom they were assigned to. */
+    /** Items outlive who completed them; projects, plans and tasks who made them, and whom they were assigned to. */
     private void forget(Tx tx, UUID id) {
         dodItems.forgetCompleter(tx, id);
         projects.forget(tx, id);
+        plans.forget(tx, id);
         tasks.forget(tx, id);
     }
 }

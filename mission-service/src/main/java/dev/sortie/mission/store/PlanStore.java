@@ -76,6 +76,13 @@ public final class PlanStore {
                 END
             WHERE plan_id = $1::uuid AND scaling_strategy = 'ADAPTIVE'
             """;
+    private static final String FORGET_USER = """
+            UPDATE plans AS p
+            SET created_by = nullif(p.created_by, $1::uuid), assigned_to = nullif(p.assigned_to, $1::uuid),
+                updated_at = $2::timestamptz, version = p.version + 1
+            WHERE p.created_by = $1::uuid OR p.assigned_to = $1::uuid
+            RETURNING
+            """ + COLUMNS;
     private static final String DELETE = "DELETE FROM plans WHERE plan_id = $1::uuid";
     private static final String IS_PROJECT_VISIBLE =
             "SELECT 1 FROM projects WHERE project_id = $1::uuid AND deleted_at IS NULL";
@@ -193,6 +200,11 @@ public final class PlanStore {
     /** A hidden plan whose time is over and that nobody else is purging. */
     public Optional<Plan> lockExpired(Tx tx) {
         return tx.find(LOCK_EXPIRED, PlanStore::toPlan, tx.now());
+    }
+
+    /** Forgets who created plans or was responsible for them, of a user who goes; tells which. */
+    public List<Plan> forgetUser(Tx tx, UUID userId) {
+        return tx.list(FORGET_USER, PlanStore::toPlan, userId, tx.now());
     }
 
     /**

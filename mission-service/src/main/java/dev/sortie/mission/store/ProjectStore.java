@@ -58,7 +58,6 @@ public final class ProjectStore {
             RETURNING
             """ + COLUMNS;
     private static final String DELETE = "DELETE FROM projects WHERE project_id = $1::uuid";
-    private static final String DELETE_PLAN = "DELETE FROM plans WHERE plan_id = $1::uuid RETURNING version";
 
     /**
      * Which projects a list shows. Newest first, by creation and id.
@@ -166,11 +165,6 @@ public final class ProjectStore {
     /** Deletes a project for good; plans and tasks that are still there go with it. */
     public void delete(Tx tx, UUID id) {
         tx.send(DELETE, id);
-    }
-
-    /** Deletes a plan for good; returns the version that it had. Its tasks that are still there go with it. */
-    public Optional<Long> deletePlan(Tx tx, UUID planId) {
-        return tx.find(DELETE_PLAN, row -> row.getLong("version"), planId);
     }
 
     // One text per combination of filters: each has a plan of its own, with the index that serves it.

@@ -4,9 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sortie.mission.MissionFixture;
 import dev.sortie.mission.MoveChains;
+import dev.sortie.mission.v1.CreatePlanRequest;
 import dev.sortie.mission.v1.DeleteUserRequest;
+import dev.sortie.mission.v1.GetPlanRequest;
 import dev.sortie.mission.v1.GetProjectRequest;
 import dev.sortie.mission.v1.PermissionLevel;
+import dev.sortie.mission.v1.Plan;
+import dev.sortie.mission.v1.PlanServiceGrpc;
 import dev.sortie.mission.v1.TaskStatus;
 import dev.sortie.mission.v1.UserRole;
 import dev.sortie.mission.v1.UserServiceGrpc;
@@ -31,6 +35,14 @@ class TaskUserRemovalTest {
         var person = MISSION.newPerson(UserRole.USER_ROLE_DEVELOPER);
         var theirs = TaskCalls.of(MISSION.with(person.token()));
         var project = theirs.createProject("Orphaned");
+        var plan = PlanServiceGrpc.newBlockingStub(MISSION.with(person.token()))
+                .createPlan(CreatePlanRequest.newBuilder()
+                        .setPlan(Plan.newBuilder()
+                                .setProjectId(project.getProjectId())
+                                .setTitle("Orphaned")
+                                .setAssignedTo(person.id()))
+                        .build())
+                .getPlan();
         var made = theirs.create("Made by somebody");
         var assigned = admin.create(TaskCalls.task("Assigned")
                 .setPermissionLevel(PermissionLevel.PERMISSION_LEVEL_HUMAN_REQUIRED)
@@ -53,7 +65,11 @@ class TaskUserRemovalTest {
         assertThat(admin.get(assigned).getAssignedUserId()).isEmpty();
         assertThat(admin.get(begun).getStatus()).isEqualTo(TaskStatus.TASK_STATUS_IN_PROGRESS);
         assertThat(admin.get(begun).getAssignedUserId()).isEmpty();
-        for (var id : List.of(project.getProjectId(), made.getTaskId(), assigned.getTaskId())) {
+        var left = PlanServiceGrpc.newBlockingStub(MISSION.admin())
+                .getPlan(GetPlanRequest.newBuilder().setPlanId(plan.getPlanId()).build())
+                .getPlan();
+        assertThat(left.getCreatedBy() + left.getAssignedTo()).isEmpty();
+        for (var id : List.of(project.getProjectId(), plan.getPlanId(), made.getTaskId(), assigned.getTaskId())) {
             assertThat(changes(id)).as(id).containsExactly("CREATED 1", "UPDATED 2");
         }
         MoveChains.assertWhole(MISSION.database());
