@@ -89,8 +89,9 @@ public final class PlanStore {
     // Keeps the project from being deleted, and nobody else from adding plans to it.
     private static final String HOLD_PROJECT =
             "SELECT created_by FROM projects WHERE project_id = $1::uuid AND deleted_at IS NULL FOR SHARE";
+    // Asked for each plan by itself, by a primary key: a join could read all projects.
     private static final String IS_VISIBLE = """
-            EXISTS (SELECT FROM projects j WHERE j.project_id = p.project_id AND j.deleted_at IS NULL)
+            (SELECT j.deleted_at IS NULL FROM projects j WHERE j.project_id = p.project_id)
             """;
     private static final String COUNT_DISPATCHED =
             "SELECT count(*)::int AS dispatched FROM tasks WHERE plan_id = $1::uuid AND dispatched";

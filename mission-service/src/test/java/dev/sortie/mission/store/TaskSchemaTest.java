@@ -158,8 +158,10 @@ class TaskSchemaTest {
                 }
             }
         }
-        assertThatThrownBy(() -> DATABASE.execute("UPDATE tasks SET due_at = NULL"))
-                .hasMessageContaining("\"due_at\"");
+        for (var column : new String[] {"due_at", "work_order_version"}) {
+            assertThatThrownBy(() -> DATABASE.execute("UPDATE tasks SET " + column + " = NULL"))
+                    .hasMessageContaining('"' + column + '"');
+        }
     }
 
     private static <E extends Enum<E>> void agree(String constraint, Class<E> code, EnumDescriptor contract)
