@@ -438,8 +438,8 @@ public final class SampleRows {
         all.put("plans.purge_at", "CASE WHEN n % 50 = 11 THEN " + FUTURE + " END");
         // Most tasks are done, few are dispatched: the server asks about each of them.
         all.put("tasks.plan_id", "CASE WHEN n % 20 <> 0 THEN {id plans {parent tasks plans}} END");
-        all.put("tasks.parent_task_id", "CASE WHEN n % 10 = 1 AND n > 1 THEN {id tasks n - 1} END");
-        all.put("tasks.depth", "CASE WHEN n % 10 = 1 AND n > 1 THEN 1 ELSE 0 END");
+        all.put("tasks.parent_task_id", "CASE WHEN n % 10 = 3 THEN {id tasks n - 1} END");
+        all.put("tasks.depth", "CASE WHEN n % 10 = 3 THEN 1 ELSE 0 END");
         all.put("tasks.permission_level", """
                 CASE WHEN n % 10 < 7 THEN 'AUTONOMOUS' WHEN n % 10 < 9 THEN 'SUPERVISED' ELSE 'HUMAN_REQUIRED' END""");
         all.put("tasks.priority", "(ARRAY['LOW', 'NORMAL', 'NORMAL', 'NORMAL', 'HIGH', 'CRITICAL'])[1 + n % 6]");
@@ -488,9 +488,10 @@ public final class SampleRows {
         all.put("moves.project_id", "CASE WHEN n % 5 = 2 THEN {id projects {parent moves projects}} END");
         all.put("moves.plan_id", "CASE WHEN n % 5 = 3 THEN {id plans {parent moves plans}} END");
         all.put("moves.task_id", "CASE WHEN n % 5 = 4 THEN {id tasks {parent moves tasks}} END");
-        // Told later than any test takes.
         all.put("imported_records.source_id", "n::text");
         all.put("imported_records.content_hash", "sha256(n::text::bytea)");
+        // Told later than any test takes.
+        all.put("outbox.tool_step_id", "{id tool_steps n}");
         all.put("outbox.kind", "'ENQUEUE'");
         all.put("outbox.work_order", "'{}'");
         all.put("outbox.due_at", FUTURE);
