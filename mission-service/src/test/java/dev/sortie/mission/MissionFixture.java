@@ -82,7 +82,15 @@ public final class MissionFixture implements AutoCloseable {
 
     /** The same with other settings. */
     public static MissionFixture start(UnaryOperator<MissionConfig> settings) {
-        var database = newDatabase();
+        return start(newDatabase(), settings);
+    }
+
+    /** The same over a database that somebody made and filled, which it closes. */
+    public static MissionFixture start(TestDatabase database) {
+        return start(database, settings -> settings);
+    }
+
+    private static MissionFixture start(TestDatabase database, UnaryOperator<MissionConfig> settings) {
         try {
             var fixture = new MissionFixture(database, settings);
             fixture.server.runtime().awaitReady(Duration.ofSeconds(30));
