@@ -6,6 +6,7 @@ import dev.sortie.knowledge.KnowledgeMain;
 import dev.sortie.knowledge.KnowledgeServer;
 import dev.sortie.mission.MissionMain;
 import dev.sortie.mission.MissionServer;
+import dev.sortie.mission.domain.CredentialKeyset;
 import dev.sortie.mission.domain.SigningKeys;
 import dev.sortie.runtime.identity.ApiTokens;
 import dev.sortie.runtime.sql.Migrations;
@@ -160,6 +161,7 @@ final class Cluster implements AutoCloseable {
             environments.put(service, environment);
         }
         environments.get("mission").put("SORTIE_SIGNING_KEY", SigningKeys.generate());
+        environments.get("mission").put("SORTIE_CREDENTIAL_KEYS", CredentialKeyset.generate());
         environments.get("mission").put("SORTIE_SERVICE_ACCOUNTS", String.join(",", accounts));
         environments.get("mission").put("SORTIE_ADMIN_TOKEN", adminToken);
         environments
