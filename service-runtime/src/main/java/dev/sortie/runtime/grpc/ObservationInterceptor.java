@@ -47,8 +47,7 @@ final class ObservationInterceptor implements ServerInterceptor {
     public <Q, P> ServerCall.Listener<Q> interceptCall(
             ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
         var state = new CallContext(headers.get(CallContext.CORRELATION_ID), call.getMethodDescriptor());
-        state.calledFrom(
-                call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR), forwardedFor(headers));
+        state.calledFrom(call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR), forwardedFor(headers));
         var context = Context.current().withValue(CallContext.KEY, state);
         var observed = new ObservedCall<>(call, state);
         var previous = context.attach();
