@@ -16,6 +16,7 @@ import dev.sortie.mission.v1.CompletePlanRequest;
 import dev.sortie.mission.v1.CreatePlanRequest;
 import dev.sortie.mission.v1.DeletePlanRequest;
 import dev.sortie.mission.v1.DeleteProjectRequest;
+import dev.sortie.mission.v1.DeleteUserRequest;
 import dev.sortie.mission.v1.ErrorReason;
 import dev.sortie.mission.v1.GetPlanRequest;
 import dev.sortie.mission.v1.GetTaskRequest;
@@ -32,6 +33,7 @@ import dev.sortie.mission.v1.UndeletePlanRequest;
 import dev.sortie.mission.v1.UndeleteProjectRequest;
 import dev.sortie.mission.v1.UpdatePlanRequest;
 import dev.sortie.mission.v1.UserRole;
+import dev.sortie.mission.v1.UserServiceGrpc;
 import dev.sortie.mission.work.Eventually;
 import dev.sortie.mission.work.PlanFixture;
 import dev.sortie.runtime.testing.StatusAssert;
@@ -441,6 +443,40 @@ class PlanGrpcServiceTest {
         assertThat(FIXTURE.number("SELECT extract(epoch FROM due_at)::bigint FROM tasks WHERE task_id = '"
                         + task.getTaskId() + "'"))
                 .isEqualTo(deadline.getSeconds());
+    }
+
+    @Test
+    void outlivesWhoMadeItAndWhoWasResponsible() {
+        var gone = FIXTURE.service().newPerson(UserRole.USER_ROLE_ADMIN);
+        var made = PlanServiceGrpc.newBlockingStub(FIXTURE.service().with(gone.token()))
+                .createPlan(CreatePlanRequest.newBuilder()
+                        .setPlan(FIXTURE.newPlan())
+                        .build())
+                .getPlan();
+        var assigned = FIXTURE.create(FIXTURE.newPlan().setAssignedTo(gone.id()));
+
+        UserServiceGrpc.newBlockingStub(FIXTURE.service().admin())
+                .deleteUser(DeleteUserRequest.newBuilder().setUserId(gone.id()).build());
+
+        assertThat(made.getCreatedBy()).isEqualTo(gone.id());
+        assertThat(FIXTURE.now(made).getCreatedBy()).isEmpty();
+        assertThat(FIXTURE.now(assigned).getAssignedTo()).isEmpty();
+        assertThat(FIXTURE.now(assigned).getCreatedBy()).isEqualTo(assigned.getCreatedBy());
+        for (var plan : List.of(made, assigned)) {
+            assertThat(FIXTURE.now(plan).getEtag()).isNotEqualTo(plan.getEtag());
+            assertThat(FIXTURE.number("SELECT count(*) FROM change_log WHERE resource_type = 'plan' AND resource_id = '"
+                            + plan.getPlanId() + "'"))
+                    .isEqualTo(2);
+        }
+        assertThat(made.toBuilder()
+                        .clearCreatedBy()
+                        .clearUpdateTime()
+                        .clearEtag()
+                        .build())
+                .isEqualTo(FIXTURE.now(made).toBuilder()
+                        .clearUpdateTime()
+                        .clearEtag()
+                        .build());
     }
 
     private static Plan move(Plan plan, String move) {
