@@ -15,6 +15,7 @@ import dev.sortie.agent.v1.GetWorkOrderRequest;
 import dev.sortie.agent.v1.ListWorkOrdersRequest;
 import dev.sortie.agent.v1.PutQueueRequest;
 import dev.sortie.agent.v1.Queue;
+import dev.sortie.agent.v1.RedriveWorkOrdersRequest;
 import dev.sortie.agent.v1.WorkOrder;
 import dev.sortie.agent.v1.WorkOrderServiceGrpc;
 import dev.sortie.agent.v1.WorkOrderStatus;
@@ -523,5 +524,75 @@ class WorkOrderServiceTest {
 
     private static List<WorkOrder> list(ListWorkOrdersRequest.Builder request) {
         return AGENT.orders().listWorkOrders(request.build()).getWorkOrdersList();
+    }
+
+    @Test
+    void putsDeadOrdersBackOneAfterTheOtherWithAllTheirRetriesBeforeThem() {
+        var worker = AGENT.register(10);
+        var expired = AGENT.enqueue(
+                order(queue).setExpireTime(Messages.timestamp(CLOCK.instant().plusSeconds(5))));
+        CLOCK.advance(java.time.Duration.ofSeconds(5));
+        AGENT.expireOrders();
+        var failing = order(queue).setRetryPolicy(RetryPolicy.newBuilder().setMaxRetries(0));
+        var failed = List.of(AGENT.enqueue(failing), AGENT.enqueue(failing));
+        failed.forEach(_ -> AGENT.fail(AGENT.claimOne(worker, queue)));
+        var alive = AGENT.enqueue(
+                order(queue).setRunTime(Messages.timestamp(CLOCK.instant().plusSeconds(1_000))));
+        var request = RedriveWorkOrdersRequest.newBuilder()
+                .setQueueName(queue)
+                .setOrdersPerSecond(0.5)
+                .setReason("mended")
+                .setRequestId(UUID.randomUUID().toString())
+                .build();
+
+        var redriven = AGENT.orders().redriveWorkOrders(request);
+
+        assertThat(redriven.getWorkOrdersList())
+                .extracting(WorkOrder::getWorkOrderId)
+                .containsExactly(
+                        expired.getWorkOrderId(),
+                        failed.getFirst().getWorkOrderId(),
+                        failed.getLast().getWorkOrderId());
+        assertThat(redriven.getWorkOrdersList())
+                .extracting(order -> Messages.instant(order.getRunTime()))
+                .containsExactly(
+                        CLOCK.instant(),
+                        CLOCK.instant().plusSeconds(2),
+                        CLOCK.instant().plusSeconds(4));
+        assertThat(redriven.getWorkOrders(0).hasExpireTime()).isFalse();
+        assertThat(AGENT.orders().redriveWorkOrders(request).getReplayed()).isTrue();
+        assertThat(AGENT.get(alive.getWorkOrderId()).getEtag()).isEqualTo(alive.getEtag());
+
+        // An order that may not be retried may be tried once more; then it is dead again.
+        CLOCK.advance(java.time.Duration.ofSeconds(4));
+        var claims = AGENT.work()
+                .claimWork(claim(worker, queue).setMaxOrders(5).build())
+                .getClaimsList();
+        assertThat(claims).extracting(claimed -> claimed.getAttempt()).containsExactly(1, 2, 2);
+        AGENT.complete(claims.get(0), claims.get(1));
+        AGENT.fail(claims.get(2));
+        assertThat(AGENT.get(failed.getLast().getWorkOrderId()).getStatus())
+                .isEqualTo(WorkOrderStatus.WORK_ORDER_STATUS_FAILED);
+
+        // By its id, and only what is dead.
+        assertThat(AGENT.orders()
+                        .redriveWorkOrders(RedriveWorkOrdersRequest.newBuilder()
+                                .setQueueName(queue)
+                                .addWorkOrderIds(failed.getFirst().getWorkOrderId())
+                                .addWorkOrderIds(failed.getLast().getWorkOrderId())
+                                .build())
+                        .getWorkOrdersList())
+                .extracting(WorkOrder::getWorkOrderId)
+                .containsExactly(failed.getLast().getWorkOrderId());
+        assertThat(AGENT.claimOne(worker, queue).getAttempt()).isEqualTo(3);
+    }
+
+    @Test
+    void putsNothingBackIntoAQueueThatIsNotThere() {
+        StatusAssert.fails(() -> AGENT.orders()
+                        .redriveWorkOrders(RedriveWorkOrdersRequest.newBuilder()
+                                .setQueueName("no-such-queue")
+                                .build()))
+                .with(Status.Code.NOT_FOUND, dev.sortie.type.v1.ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND);
     }
 }

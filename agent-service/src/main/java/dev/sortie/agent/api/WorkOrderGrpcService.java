@@ -12,6 +12,8 @@ import dev.sortie.agent.v1.GetWorkOrderRequest;
 import dev.sortie.agent.v1.GetWorkOrderResponse;
 import dev.sortie.agent.v1.ListWorkOrdersRequest;
 import dev.sortie.agent.v1.ListWorkOrdersResponse;
+import dev.sortie.agent.v1.RedriveWorkOrdersRequest;
+import dev.sortie.agent.v1.RedriveWorkOrdersResponse;
 import dev.sortie.agent.v1.WorkOrderServiceGrpc;
 import dev.sortie.runtime.grpc.CallContext;
 import dev.sortie.runtime.grpc.Messages;
@@ -111,6 +113,21 @@ public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderSe
                 workOrders::cancel,
                 order -> CancelWorkOrderResponse.newBuilder()
                         .setWorkOrder(WorkOrderProtos.toMessageFor(CallContext.principal(), order))
+                        .build());
+    }
+
+    @Override
+    public void redriveWorkOrders(
+            RedriveWorkOrdersRequest request, StreamObserver<RedriveWorkOrdersResponse> observer) {
+        replies.write(
+                request,
+                observer,
+                WorkOrderProtos::toRedrive,
+                workOrders::redrive,
+                redriven -> RedriveWorkOrdersResponse.newBuilder()
+                        .addAllWorkOrders(redriven.stream()
+                                .map(WorkOrderProtos::toMessage)
+                                .toList())
                         .build());
     }
 }

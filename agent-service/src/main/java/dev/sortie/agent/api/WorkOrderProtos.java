@@ -15,10 +15,13 @@ import dev.sortie.agent.domain.Lane;
 import dev.sortie.agent.domain.Subject;
 import dev.sortie.agent.domain.WorkOrder;
 import dev.sortie.agent.domain.WorkOrderStatus;
+import dev.sortie.agent.domain.WorkOrders;
 import dev.sortie.agent.v1.CapabilityRequirement;
 import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
 import dev.sortie.agent.v1.ListWorkOrdersRequest;
+import dev.sortie.agent.v1.RedriveWorkOrdersRequest;
 import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.identity.Principal;
 import dev.sortie.type.v1.ErrorReason;
 import java.io.IOException;
@@ -188,6 +191,21 @@ final class WorkOrderProtos {
             message.setWorkerId(order.workerId().toString());
         }
         return message.build();
+    }
+
+    static WorkOrders.Redrive toRedrive(RedriveWorkOrdersRequest request) {
+        var status = toStatus(request.getStatus());
+        return new WorkOrders.Redrive(
+                request.getQueueName(),
+                status == null ? List.of(WorkOrderStatus.FAILED, WorkOrderStatus.EXPIRED) : List.of(status),
+                request.getWorkOrderIdsCount() == 0
+                        ? null
+                        : request.getWorkOrderIdsList().stream()
+                                .map(Messages::uuid)
+                                .toList(),
+                request.getMaxOrders() == 0 ? 100 : request.getMaxOrders(),
+                request.getOrdersPerSecond() == 0 ? 0 : 1 / request.getOrdersPerSecond(),
+                request.getReason());
     }
 
     static @Nullable WorkOrderStatus toStatus(dev.sortie.agent.v1.WorkOrderStatus status) {

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  * An order that a worker holds, its row locked, and what can become of it.
  *
  * @param runAt since when the order was claimable
+ * @param forgivenRetries how many of the retries were before the order was last put back
  * @param version before the end
  */
 public record HeldClaim(
@@ -23,6 +24,7 @@ public record HeldClaim(
         RetryPolicy retryPolicy,
         Instant runAt,
         Instant claimedAt,
+        int forgivenRetries,
         long version) {
     static final String LEASE_RAN_OUT = "the lease ran out before a result was handed in";
 
@@ -122,11 +124,12 @@ public record HeldClaim(
             Instant now,
             double random) {
         int retry = retryCount + 1;
-        if (!retryable || retry > retryPolicy.maxRetries()) {
+        int counted = retry - forgivenRetries;
+        if (!retryable || counted > retryPolicy.maxRetries()) {
             return new End(
                     this, WorkOrderStatus.FAILED, runAt, retryCount, execution, false, null, errorMessage, report);
         }
-        var delay = retryDelay == null ? retryPolicy.backoff(retry, random) : retryDelay;
+        var delay = retryDelay == null ? retryPolicy.backoff(counted, random) : retryDelay;
         var next = now.plus(delay).truncatedTo(ChronoUnit.MICROS); // as the database keeps it
         return new End(this, WorkOrderStatus.PENDING, next, retry, execution, false, null, errorMessage, report);
     }

@@ -20,7 +20,8 @@ public enum WorkOrderStatus {
         TIME_OUT,
         RELEASE,
         EXPIRE,
-        CANCEL
+        CANCEL,
+        REDRIVE
     }
 
     /** The moves that this status allows. */
@@ -28,7 +29,8 @@ public enum WorkOrderStatus {
         return switch (this) {
             case PENDING -> EnumSet.of(Move.CLAIM, Move.EXPIRE, Move.CANCEL);
             case CLAIMED -> EnumSet.of(Move.COMPLETE, Move.FAIL, Move.TIME_OUT, Move.RELEASE, Move.CANCEL);
-            case COMPLETED, FAILED, EXPIRED, CANCELLED -> EnumSet.noneOf(Move.class);
+            case FAILED, EXPIRED -> EnumSet.of(Move.REDRIVE);
+            case COMPLETED, CANCELLED -> EnumSet.noneOf(Move.class);
         };
     }
 
@@ -37,6 +39,6 @@ public enum WorkOrderStatus {
     }
 
     public boolean isTerminal() {
-        return moves().isEmpty();
+        return this != PENDING && this != CLAIMED;
     }
 }

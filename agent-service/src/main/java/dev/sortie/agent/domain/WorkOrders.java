@@ -365,6 +365,51 @@ public final class WorkOrders {
         return summary(tx, id);
     }
 
+    /**
+     * Which dead orders to put back.
+     *
+     * @param statuses FAILED, EXPIRED, or both
+     * @param ids null for every one
+     * @param interval seconds between one and the next
+     */
+    public record Redrive(
+            String queueName,
+            List<WorkOrderStatus> statuses,
+            @Nullable List<UUID> ids,
+            int most,
+            double interval,
+            String reason) {}
+
+    /** Puts dead orders back into their queue. */
+    public List<WorkOrder> redrive(Tx tx, Redrive redrive) {
+        var queue = queues.get(tx, redrive.queueName());
+        var ids = orders.redrive(
+                tx, redrive.queueName(), redrive.statuses(), redrive.ids(), redrive.most(), redrive.interval());
+        if (ids.isEmpty()) {
+            return List.of();
+        }
+        var redriven = orders.findAll(tx, ids).stream()
+                .sorted(Comparator.comparing(order -> order.id().toString()))
+                .toList();
+        for (var order : redriven) {
+            tx.change(Work.change(
+                    order.id(), order.version(), WorkOrderStatus.PENDING, order.queueName(), order.subject()));
+        }
+        tx.audit(
+                "RedriveWorkOrders",
+                "queue",
+                queue.id(),
+                Map.of("reason", redrive.reason(), "work_orders", redriven.size()));
+        tx.afterCommit(() -> {
+            LOG.atInfo()
+                    .addKeyValue("queue", redrive.queueName())
+                    .addKeyValue("work_orders", redriven.size())
+                    .log("dead work orders put back");
+            redriven.forEach(order -> signals.claimable(order.queueName(), 1, order.runAt()));
+        });
+        return redriven;
+    }
+
     /** Rising ids, for equal orders of one call to be claimed in the order in which they were given. */
     private List<UUID> idsInOrder(int count) {
         return Stream.generate(ids::next)

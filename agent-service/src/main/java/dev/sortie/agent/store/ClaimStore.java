@@ -132,7 +132,7 @@ public final class ClaimStore {
     private static final String HELD_CLAIM = """
             SELECT s.work_order_id, s.queue_name, o.tool_step_id, o.task_id, s.execution_id, s.worker_id, s.claim_hash,
                 s.retry_count, o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, s.run_at,
-                s.claimed_at, s.version
+                s.claimed_at, s.forgiven_retries, s.version
             FROM work_order_states s
             JOIN work_orders o ON o.work_order_id = s.work_order_id
             """;
@@ -460,6 +460,7 @@ public final class ClaimStore {
                 QueueStore.retryPolicy(row),
                 Rows.instant(row, "run_at"),
                 Rows.instant(row, "claimed_at"),
+                row.getInteger("forgiven_retries"),
                 row.getLong("version"));
     }
 

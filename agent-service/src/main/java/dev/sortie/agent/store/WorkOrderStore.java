@@ -156,6 +156,44 @@ public final class WorkOrderStore {
             WHERE work_order_id = $1::uuid AND status = 'PENDING'
             """;
 
+    // Status by status, each in the order of its index, no further than it must. An attempt that failed for good is
+    // followed by another one after all: it counts as a retry.
+    private static final String REDRIVE = """
+            WITH dead AS MATERIALIZED (
+                SELECT d.work_order_id, row_number() OVER (ORDER BY d.work_order_id) AS position
+                FROM unnest($2::text[]) AS wanted (status)
+                CROSS JOIN LATERAL (
+                    SELECT s.work_order_id
+                    FROM work_order_states s
+                    WHERE s.queue_name = $1::text AND s.status = wanted.status
+                      AND ($3::uuid[] IS NULL OR s.work_order_id = ANY ($3::uuid[]))
+                    ORDER BY s.work_order_id
+                    LIMIT $4::integer
+                ) d
+                ORDER BY d.work_order_id
+                LIMIT $4::integer
+            ), locked AS MATERIALIZED (
+                SELECT s.work_order_id, d.position
+                FROM dead d
+                JOIN work_order_states s ON s.work_order_id = d.work_order_id
+                WHERE s.status = ANY ($2::text[])
+                ORDER BY s.work_order_id
+                FOR NO KEY UPDATE OF s
+            )
+            UPDATE work_order_states s
+            SET status = 'PENDING', claim_rank = NULL, completed_at = NULL, expires_at = NULL, execution_id = NULL,
+                claim_hash = NULL, cancel_requested = false,
+                run_at = $5::timestamptz + (l.position - 1) * $6::double precision * interval '1 second',
+                retry_count = s.retry_count + CASE WHEN s.status = 'FAILED' THEN 1 ELSE 0 END,
+                forgiven_retries = s.retry_count + CASE WHEN s.status = 'FAILED' THEN 1 ELSE 0 END,
+                updated_at = $5::timestamptz, version = s.version + 1
+            FROM locked l
+            WHERE s.work_order_id = l.work_order_id
+            RETURNING s.work_order_id
+            """;
+    private static final String FORGET_EXPIRY =
+            "UPDATE work_orders SET expires_at = NULL WHERE work_order_id = ANY ($1::uuid[]) AND expires_at IS NOT NULL";
+
     /** Where a locked order stands. */
     public record State(
             UUID workOrderId,
@@ -276,6 +314,33 @@ public final class WorkOrderStore {
                         row.getString("queue_name"),
                         subject(row)),
                 id);
+    }
+
+    /**
+     * Puts dead orders of a queue back, the oldest first.
+     *
+     * @param interval seconds between one and the next
+     */
+    public List<UUID> redrive(
+            Tx tx,
+            String queueName,
+            Collection<WorkOrderStatus> statuses,
+            @Nullable Collection<UUID> ids,
+            int most,
+            double interval) {
+        var redriven = tx.list(
+                REDRIVE,
+                row -> row.getUUID("work_order_id"),
+                queueName,
+                statuses.stream().map(Enum::name).toList(),
+                ids,
+                most,
+                tx.now(),
+                interval);
+        if (!redriven.isEmpty()) {
+            tx.send(FORGET_EXPIRY, redriven);
+        }
+        return redriven;
     }
 
     /** Cancels an order whose row is locked and PENDING. */
