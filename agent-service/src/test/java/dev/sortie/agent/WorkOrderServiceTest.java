@@ -327,7 +327,7 @@ class WorkOrderServiceTest {
                 .with(Status.Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_MOVE_NOT_ALLOWED)
                 .metadata("state", "EXPIRED")
                 .metadata("move", "CANCEL")
-                .metadata("allowed_moves", "");
+                .metadata("allowed_moves", "REDRIVE");
     }
 
     @Test
@@ -534,7 +534,9 @@ class WorkOrderServiceTest {
         CLOCK.advance(java.time.Duration.ofSeconds(5));
         AGENT.expireOrders();
         var failing = order(queue).setRetryPolicy(RetryPolicy.newBuilder().setMaxRetries(0));
-        var failed = List.of(AGENT.enqueue(failing), AGENT.enqueue(failing));
+        var one = AGENT.enqueue(failing);
+        CLOCK.advance(java.time.Duration.ofSeconds(1)); // by their ids, they were placed one after the other
+        var failed = List.of(one, AGENT.enqueue(failing));
         failed.forEach(_ -> AGENT.fail(AGENT.claimOne(worker, queue)));
         var alive = AGENT.enqueue(
                 order(queue).setRunTime(Messages.timestamp(CLOCK.instant().plusSeconds(1_000))));

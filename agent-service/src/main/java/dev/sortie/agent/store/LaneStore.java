@@ -59,8 +59,8 @@ public final class LaneStore {
             CROSS JOIN LATERAL (
                 SELECT s.work_order_id, s.claim_rank
                 FROM work_order_states s
-                WHERE s.queue_name = l.queue_name AND s.lane_id = l.lane_id AND s.status = 'PENDING'
-                  AND s.claim_rank IS NOT NULL AND s.run_at <= $4::timestamptz
+                WHERE s.queue_name = l.queue_name AND s.lane_id = l.lane_id AND s.claim_rank IS NOT NULL
+                  AND s.lease_expires_at IS NULL AND s.completed_at IS NULL AND s.run_at <= $4::timestamptz
                   AND (s.expires_at IS NULL OR s.expires_at > $4::timestamptz)
                 ORDER BY s.claim_rank, s.work_order_id
                 LIMIT $5::integer
@@ -71,8 +71,8 @@ public final class LaneStore {
             CROSS JOIN LATERAL (
                 SELECT s.work_order_id, s.claim_rank
                 FROM work_order_states s
-                WHERE s.queue_name = q.queue_name AND s.lane_id IS NULL AND s.status = 'PENDING'
-                  AND s.claim_rank IS NOT NULL AND s.run_at <= $4::timestamptz
+                WHERE s.queue_name = q.queue_name AND s.lane_id IS NULL AND s.claim_rank IS NOT NULL
+                  AND s.lease_expires_at IS NULL AND s.completed_at IS NULL AND s.run_at <= $4::timestamptz
                   AND (s.expires_at IS NULL OR s.expires_at > $4::timestamptz)
                 ORDER BY s.claim_rank, s.work_order_id
                 LIMIT $5::integer
@@ -117,8 +117,8 @@ public final class LaneStore {
             WHERE l.used_at < $1::timestamptz
               AND NOT EXISTS (
                 SELECT FROM work_order_states s
-                WHERE s.queue_name = l.queue_name AND s.lane_id = l.lane_id AND s.status = 'PENDING'
-                  AND s.claim_rank IS NOT NULL)
+                WHERE s.queue_name = l.queue_name AND s.lane_id = l.lane_id AND s.claim_rank IS NOT NULL
+                  AND s.lease_expires_at IS NULL AND s.completed_at IS NULL)
               AND NOT EXISTS (
                 SELECT FROM work_order_states s
                 WHERE s.queue_name = l.queue_name AND s.status = 'CLAIMED' AND s.lane_id = l.lane_id)
