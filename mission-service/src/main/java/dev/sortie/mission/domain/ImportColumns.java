@@ -109,9 +109,12 @@ final class ImportColumns {
         }
     }
 
-    /** Tells of each of these columns that has something in it that it has no place any more. */
+    /** Tells of each of these columns that nobody has read and that has something in it that it has no place any more. */
     void drop(String why, String... names) {
         for (var name : names) {
+            if (!unread.contains(name)) {
+                continue;
+            }
             var value = take(name);
             if (!isAbsent(value) && !(value.isContainer() && value.isEmpty())) {
                 note(name, "dropped: " + why);

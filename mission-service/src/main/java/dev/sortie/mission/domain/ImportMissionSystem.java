@@ -332,7 +332,8 @@ final class ImportMissionSystem {
                         "type", Texts.cut(type, 50) + " (expected: asset_field, literal_value, config_value)");
         };
         // Columns of the other types, which are empty.
-        mapping.drop("another type's", "state_asset", "asset_id", "literal_value", "value", "config_key");
+        mapping.drop(
+                "mappings of another type have it", "state_asset", "asset_id", "literal_value", "value", "config_key");
         mapping.done();
         return made;
     }
@@ -348,7 +349,7 @@ final class ImportMissionSystem {
             case "ignore", "discard" -> _ -> new ResultMapping.Ignore();
             default -> throw mapping.rejected("type", Texts.cut(type, 50) + " (expected: asset_field, ignore)");
         };
-        mapping.drop("another type's", "state_asset", "asset_id");
+        mapping.drop("mappings of another type have it", "state_asset", "asset_id");
         mapping.done();
         return made;
     }
