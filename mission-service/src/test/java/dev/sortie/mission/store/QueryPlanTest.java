@@ -152,12 +152,8 @@ class QueryPlanTest {
     private static Connection connect(TestDatabase database) throws SQLException {
         var connected = database.connectAsRuntime();
         try (var statement = connected.createStatement()) {
-            for (var setting : mission.server()
-                    .runtime()
-                    .database()
-                    .connectOptions()
-                    .getProperties()
-                    .entrySet()) {
+            for (var setting :
+                    mission.server().runtime().database().sessionSettings().entrySet()) {
                 statement.execute("SET %s = '%s'".formatted(setting.getKey(), setting.getValue()));
             }
         }

@@ -23,6 +23,7 @@ import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
@@ -163,6 +164,11 @@ public final class Database implements AutoCloseable {
     /** Calls back with every statement of this process but those that begin and end transactions: for tests of plans. */
     public void onStatement(StatementListener listener) {
         statementListeners.add(listener);
+    }
+
+    /** What is set in each of its sessions, by the names of PostgreSQL. */
+    public Map<String, String> sessionSettings() {
+        return Map.copyOf(connectOptions.getProperties());
     }
 
     /** The options of its connections, for those who need one of their own (a subscriber). */
