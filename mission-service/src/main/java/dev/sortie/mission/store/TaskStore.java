@@ -567,7 +567,13 @@ public final class TaskStore {
                         "$17::text")
                 + where(filter.deadlineBefore(), "due_at < $18::timestamptz", "$18::timestamptz")
                 + (filter.awaitingApproval() ? " AND awaiting_approval" : "")
-                + ordered(filter.order(), after);
+                + (filter.planId() != null
+                        ? ordered(filter.order(), after, "plan_id, ", "$6::uuid, ")
+                        : filter.assignedUserId() != null
+                                ? ordered(filter.order(), after, "assigned_user_id, ", "$11::uuid, ")
+                                : filter.status() != null
+                                        ? ordered(filter.order(), after, "status, ", "$7::text, ")
+                                        : ordered(filter.order(), after, "", ""));
     }
 
     private static String readySql(ReadyFilter filter, boolean after) {
@@ -575,14 +581,17 @@ public final class TaskStore {
                 + where(filter.planId(), "plan_id = $6::uuid", "$6::uuid")
                 + where(filter.permissionLevel(), "permission_level = $7::text", "$7::text")
                 + where(filter.type(), "task_type = $8::text", "$8::text")
-                + ordered(TaskOrder.PRIORITY, after);
+                + ordered(TaskOrder.PRIORITY, after, "", "");
     }
 
     private static String where(@Nullable Object value, String condition, String parameter) {
         return value == null ? " AND " + parameter + " IS NULL" : " AND " + condition;
     }
 
-    private static String ordered(TaskOrder order, boolean after) {
+    // A page goes on by the whole key of the index, with the column that a filter holds. By the rest alone PostgreSQL
+    // may
+    // take what is left for nearly nothing, for most tasks share one time at which they are due, and walk everybody's.
+    private static String ordered(TaskOrder order, boolean after, String held, String value) {
         var unused = " AND $2::smallint IS NULL AND $3::timestamptz IS NULL AND $4::timestamptz IS NULL"
                 + " AND $5::uuid IS NULL";
         return switch (order) {
@@ -594,14 +603,14 @@ public final class TaskStore {
                         + " ORDER BY created_at DESC, task_id DESC LIMIT $1::int";
             case DEADLINE ->
                 (after
-                                ? " AND $2::smallint IS NULL AND $4::timestamptz IS NULL"
-                                        + " AND (due_at, task_id) > ($3::timestamptz, $5::uuid)"
+                                ? " AND $2::smallint IS NULL AND $4::timestamptz IS NULL" + " AND (" + held
+                                        + "due_at, task_id) > (" + value + "$3::timestamptz, $5::uuid)"
                                 : unused)
                         + " ORDER BY due_at, task_id LIMIT $1::int";
             case PRIORITY ->
                 (after
-                                ? " AND (urgency, due_at, created_at, task_id)"
-                                        + " > ($2::smallint, $3::timestamptz, $4::timestamptz, $5::uuid)"
+                                ? " AND (" + held + "urgency, due_at, created_at, task_id)" + " > (" + value
+                                        + "$2::smallint, $3::timestamptz, $4::timestamptz, $5::uuid)"
                                 : unused)
                         + " ORDER BY urgency, due_at, created_at, task_id LIMIT $1::int";
         };
