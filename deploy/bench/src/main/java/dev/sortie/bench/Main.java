@@ -69,7 +69,7 @@ public final class Main {
             bench.print("claim + complete, 100 per call, 4 workers", median(repeat, () -> bench.throughput(4, 100)));
         }
         if (only.contains("latency")) {
-            bench.print("enqueue to worker, 500/s, 16 workers wait", bench.latency(500, 16));
+            bench.print("enqueue to worker, 500/s, 64 workers wait", bench.latency(500, 64));
         }
         long pending = Long.parseLong(options.getOrDefault("--pending", "1000000"));
         if (only.contains("pending") && pending > 0) {
