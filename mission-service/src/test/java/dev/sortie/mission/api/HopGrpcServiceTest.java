@@ -16,6 +16,7 @@ import dev.sortie.mission.v1.HopStatus;
 import dev.sortie.mission.v1.ListHopsRequest;
 import dev.sortie.mission.v1.MissionStatus;
 import dev.sortie.mission.v1.MoveHopRequest;
+import dev.sortie.mission.v1.RunState;
 import dev.sortie.mission.v1.StartHopRequest;
 import dev.sortie.mission.v1.SubmitMissionForQaRequest;
 import dev.sortie.mission.v1.UpdateHopRequest;
@@ -49,6 +50,7 @@ class HopGrpcServiceTest {
                 .build();
         var made = developer.createHop(wanted);
         assertThat(made.getStatus()).isEqualTo(HopStatus.HOP_STATUS_PENDING);
+        assertThat(made.getRunState()).isEqualTo(RunState.RUN_STATE_IDLE);
         assertThat(made.getSequenceOrder()).isZero();
         assertThat(made.hasSequenceOrder()).isTrue();
         assertThat(made.getEtag()).isEqualTo("1");
@@ -56,6 +58,7 @@ class HopGrpcServiceTest {
                         .clearHopId()
                         .clearStatus()
                         .clearSequenceOrder()
+                        .clearRunState()
                         .clearCreateTime()
                         .clearUpdateTime()
                         .clearEtag()

@@ -19,11 +19,12 @@ import dev.sortie.mission.v1.Hop;
 import dev.sortie.mission.v1.HopStatus;
 import dev.sortie.mission.v1.ListMissionsRequest;
 import dev.sortie.mission.v1.Mission;
-import dev.sortie.mission.v1.MissionServiceGrpc;
 import dev.sortie.mission.v1.MissionServiceGrpc.MissionServiceBlockingStub;
+import dev.sortie.mission.v1.MissionServiceGrpc;
 import dev.sortie.mission.v1.MissionStatus;
 import dev.sortie.mission.v1.ReturnMissionToWorkRequest;
 import dev.sortie.mission.v1.RunMissionRequest;
+import dev.sortie.mission.v1.RunState;
 import dev.sortie.mission.v1.SubmitMissionForQaRequest;
 import dev.sortie.mission.v1.UpdateMissionRequest;
 import dev.sortie.mission.v1.UserRole;
@@ -88,6 +89,7 @@ class MissionGrpcServiceTest {
                         .setMissionId(made.getMissionId())
                         .setUserId(made.getUserId())
                         .setStatus(made.getStatus())
+                        .setRunState(RunState.RUN_STATE_IDLE)
                         .setCreateTime(made.getCreateTime())
                         .setUpdateTime(made.getCreateTime())
                         .setEtag("1")

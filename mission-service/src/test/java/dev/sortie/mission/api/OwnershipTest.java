@@ -2,6 +2,7 @@ package dev.sortie.mission.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.Message;
 import dev.sortie.mission.MissionFixture;
 import dev.sortie.mission.v1.ApproveMissionRequest;
@@ -27,6 +28,7 @@ import dev.sortie.mission.v1.FailMissionRequest;
 import dev.sortie.mission.v1.FinishTestRunRequest;
 import dev.sortie.mission.v1.Hop;
 import dev.sortie.mission.v1.HopServiceGrpc;
+import dev.sortie.mission.v1.ImportTestReportsRequest;
 import dev.sortie.mission.v1.Mission;
 import dev.sortie.mission.v1.MissionServiceGrpc;
 import dev.sortie.mission.v1.MoveHopRequest;
@@ -44,6 +46,7 @@ import dev.sortie.mission.v1.UpdateAssetRequest;
 import dev.sortie.mission.v1.UpdateDodItemRequest;
 import dev.sortie.mission.v1.UpdateHopRequest;
 import dev.sortie.mission.v1.UpdateMissionRequest;
+import dev.sortie.mission.v1.UploadAssetContentRequest;
 import dev.sortie.mission.v1.UserRole;
 import dev.sortie.runtime.testing.StatusAssert;
 import dev.sortie.type.v1.AuthorizationProto;
@@ -75,6 +78,9 @@ class OwnershipTest {
             AssetServiceGrpc.getServiceDescriptor(),
             DodItemServiceGrpc.getServiceDescriptor(),
             TestRunServiceGrpc.getServiceDescriptor());
+
+    private static final String SHA256_OF_NOTHING =
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     private final Calls owner = Calls.of(MISSION.developer());
 
@@ -158,6 +164,7 @@ class OwnershipTest {
                 "CreateAsset",
                 "UpdateAsset",
                 "DeleteAsset",
+                "UploadAssetContent",
                 "CreateDodItem",
                 "UpdateDodItem",
                 "DeleteDodItem",
@@ -165,6 +172,7 @@ class OwnershipTest {
                 "ReopenDodItem",
                 "StartTestRun",
                 "ReportTestResults",
+                "ImportTestReports",
                 "FinishTestRun")) {
             var mission = owner.createApprovedMission("Owned").getMissionId();
             var hop = owner.createHop(mission, "hop").getHopId();
@@ -230,6 +238,11 @@ class OwnershipTest {
                         .build();
             case "DeleteAsset" ->
                 DeleteAssetRequest.newBuilder().setAssetId(asset).build();
+            case "UploadAssetContent" ->
+                UploadAssetContentRequest.newBuilder()
+                        .setAssetId(asset)
+                        .setSha256(SHA256_OF_NOTHING)
+                        .build();
             case "CreateDodItem" ->
                 CreateDodItemRequest.newBuilder()
                         .setDodItem(Calls.dodItem(mission, "smuggled"))
@@ -248,6 +261,12 @@ class OwnershipTest {
                 StartTestRunRequest.newBuilder().setMissionId(mission).build();
             case "ReportTestResults" ->
                 ReportTestResultsRequest.newBuilder().setTestRunId(run).build();
+            case "ImportTestReports" ->
+                ImportTestReportsRequest.newBuilder()
+                        .setTestRunId(run)
+                        .setFileName("report.xml")
+                        .setContent(ByteString.copyFromUtf8("<testsuite name=\"none\"/>"))
+                        .build();
             case "FinishTestRun" ->
                 FinishTestRunRequest.newBuilder().setTestRunId(run).build();
             default -> throw new IllegalArgumentException(name);

@@ -272,7 +272,7 @@ class UserAccountTest {
                 .containsExactly("CreateUser", "UpdateUser", "ChangePassword", "DeleteUser");
         assertThat(strings("SELECT kind || ' ' || version FROM change_log WHERE resource_type = 'user'"
                         + " AND resource_id = '" + person.id() + "' ORDER BY seq"))
-                .containsExactly("CREATED 1", "UPDATED 2", "UPDATED 3", "DELETED 3");
+                .containsExactly("CREATED 1", "UPDATED 2", "UPDATED 3", "DELETED 4");
         assertThat(strings("SELECT coalesce(detail::text, '') FROM audit_log")).noneMatch(PASSWORD::contains);
     }
 
