@@ -79,8 +79,7 @@ class OwnershipTest {
             DodItemServiceGrpc.getServiceDescriptor(),
             TestRunServiceGrpc.getServiceDescriptor());
 
-    private static final String SHA256_OF_NOTHING =
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    private static final String SHA256_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     private final Calls owner = Calls.of(MISSION.developer());
 

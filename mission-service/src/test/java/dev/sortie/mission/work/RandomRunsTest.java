@@ -49,9 +49,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
@@ -130,7 +131,7 @@ class RandomRunsTest {
         missions.forEach(mission -> FIXTURE.missions()
                 .approveMission(
                         ApproveMissionRequest.newBuilder().setMissionId(mission).build()));
-        var over = new AtomicBoolean();
+        var over = new CountDownLatch(1);
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             var worker = threads.submit(() -> work(new Random(seed), over));
             var callers = new ArrayList<Future<?>>();
@@ -155,7 +156,7 @@ class RandomRunsTest {
                         () -> strings("SELECT tool_step_id::text FROM tool_steps WHERE status = 'RUNNING'"),
                         List::isEmpty);
             } finally {
-                over.set(true);
+                over.countDown();
             }
             worker.get();
         }
@@ -334,14 +335,13 @@ class RandomRunsTest {
     }
 
     /** Does what there is to do, and fails at a fourth of it. */
-    private static Void work(Random random, AtomicBoolean over) {
-        while (!over.get()) {
+    private static Void work(Random random, CountDownLatch over) throws InterruptedException {
+        while (over.getCount() > 0) {
             var open = FIXTURE.agent().orders().stream()
                     .filter(RandomRunsTest::isOpen)
                     .toList();
             if (open.isEmpty()) {
-                Thread.onSpinWait();
-                Thread.yield();
+                over.await(5, TimeUnit.MILLISECONDS);
                 continue;
             }
             var order = open.get(random.nextInt(open.size())).getWorkOrderId();

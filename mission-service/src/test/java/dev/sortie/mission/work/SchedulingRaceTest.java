@@ -21,18 +21,23 @@ import dev.sortie.runtime.testing.RunningServer;
 import dev.sortie.runtime.testing.StatusAssert;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** Two replicas, schedulers, callers and workers at once: a plan never has more dispatched than it may. */
 class SchedulingRaceTest {
     private static final int AGENTS = 3;
+
+    /** Between two rounds, so that other tests have the processors, too. */
+    private static final Duration BREATH = Duration.ofMillis(5);
 
     @Test
     void neverHasMoreDispatchedThanThePlanHasAgentsAndEndsWithEverythingDone() throws Exception {
@@ -56,7 +61,7 @@ class SchedulingRaceTest {
                             .person(dev.sortie.mission.v1.UserRole.USER_ROLE_DEVELOPER)
                             .token()));
             var othersTasks = TaskServiceGrpc.newBlockingStub(other.getChannel());
-            var over = new AtomicBoolean();
+            var over = new CountDownLatch(1);
             var working = new ArrayList<Future<?>>();
 
             // Workers complete, and now and then fail, what is there; schedulers run in both replicas.
@@ -67,19 +72,22 @@ class SchedulingRaceTest {
             // Callers pause and activate the plan at both.
             working.add(threads.submit(repeatedly(over, () -> toggle(fixture.plans(), plan))));
             working.add(threads.submit(repeatedly(over, () -> toggle(other, plan))));
-            // Callers add tasks at both.
-            var adding = new ArrayList<Future<?>>();
-            for (int i = 0; i < 60; i++) {
-                var stub = i % 2 == 0 ? fixture.tasks() : othersTasks;
-                adding.add(threads.submit(() -> stub.createTask(CreateTaskRequest.newBuilder()
-                        .setTask(newTask().setPlanId(plan.getPlanId()))
-                        .build())));
+            try {
+                // Callers add tasks at both.
+                var adding = new ArrayList<Future<?>>();
+                for (int i = 0; i < 60; i++) {
+                    var stub = i % 2 == 0 ? fixture.tasks() : othersTasks;
+                    adding.add(threads.submit(() -> stub.createTask(CreateTaskRequest.newBuilder()
+                            .setTask(newTask().setPlanId(plan.getPlanId()))
+                            .build())));
+                }
+                for (var one : adding) {
+                    one.get();
+                }
+                Eventually.see(() -> fixture.count(plan, TASK_STATUS_COMPLETED), count -> count >= 40);
+            } finally {
+                over.countDown();
             }
-            for (var one : adding) {
-                one.get();
-            }
-            Eventually.see(() -> fixture.count(plan, TASK_STATUS_COMPLETED), count -> count >= 40);
-            over.set(true);
             for (var one : working) {
                 one.get();
             }
@@ -125,8 +133,8 @@ class SchedulingRaceTest {
         }
     }
 
-    private static Void work(PlanFixture fixture, AtomicBoolean over) {
-        while (!over.get()) {
+    private static Void work(PlanFixture fixture, CountDownLatch over) throws InterruptedException {
+        while (!over.await(BREATH.toMillis(), TimeUnit.MILLISECONDS)) {
             for (var order : fixture.agent().orders()) {
                 if (order.getStatus() == WorkOrderStatus.WORK_ORDER_STATUS_PENDING) {
                     fixture.agent()
@@ -135,7 +143,6 @@ class SchedulingRaceTest {
                     fixture.agent().complete(order.getWorkOrderId(), struct("{}"));
                 }
             }
-            Thread.yield();
         }
         return null;
     }
@@ -147,9 +154,9 @@ class SchedulingRaceTest {
                 ActivatePlanRequest.newBuilder().setPlanId(plan.getPlanId()).build()));
     }
 
-    private static Callable<Void> repeatedly(AtomicBoolean over, Runnable what) {
+    private static Callable<Void> repeatedly(CountDownLatch over, Runnable what) {
         return () -> {
-            while (!over.get()) {
+            while (!over.await(BREATH.toMillis(), TimeUnit.MILLISECONDS)) {
                 what.run();
             }
             return null;
