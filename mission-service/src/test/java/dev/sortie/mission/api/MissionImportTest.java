@@ -926,13 +926,12 @@ class MissionImportTest {
                     "test_runs",
                     "tasks",
                     "imported_records")) {
-                var version =
-                        switch (table) {
-                            case "imported_records" -> "0";
-                            // The server may warn of a deadline at any time.
-                            case "missions", "tasks" -> "version - (deadline_warned_at IS NOT NULL)::integer";
-                            default -> "version";
-                        };
+                var version = switch (table) {
+                    case "imported_records" -> "0";
+                    // The server may warn of a deadline at any time.
+                    case "missions", "tasks" -> "version - (deadline_warned_at IS NOT NULL)::integer";
+                    default -> "version";
+                };
                 try (var row = statement.executeQuery(
                         "SELECT count(*) || ' ' || coalesce(sum(" + version + "), 0) FROM " + table)) {
                     row.next();
