@@ -254,7 +254,7 @@ class DeletionTest {
         try (var mission = MissionFixture.start(database);
                 var connection = mission.database().connectAsOwner()) {
             var admin = mission.admin();
-            var before = settled(connection);
+            var before = settled(mission, connection);
             before.tables()
                     .forEach((table, rows) -> assertThat(OF_THE_SERVER.contains(table) || !rows.isEmpty())
                             .as("rows of %s", table)
@@ -262,7 +262,7 @@ class DeletionTest {
             var expected = expected(connection, target, before);
             var lastChange = count(connection, "SELECT coalesce(max(seq), 0) FROM change_log");
             target.delete.accept(admin, target.id());
-            var after = settled(connection);
+            var after = settled(mission, connection);
             assertThat(differences(target.rules, expected, before, after)).isEmpty();
             assertThat(changes(connection, lastChange)).isEqualTo(expectedChanges(expected, before, after));
         }
@@ -425,13 +425,19 @@ class DeletionTest {
         return keys;
     }
 
-    /** Taken when the server has done what it does at its start. */
-    private static Snapshot settled(Connection connection) throws SQLException {
+    /** Taken when the server has done all that it does by itself. */
+    private static Snapshot settled(MissionFixture mission, Connection connection) throws SQLException {
         var last = snapshot(connection);
-        for (var next = snapshot(connection); !next.equals(last); next = snapshot(connection)) {
+        while (true) {
+            mission.lookAtDeadlines();
+            mission.schedulePlans();
+            mission.sweepContents();
+            var next = snapshot(connection);
+            if (next.equals(last)) {
+                return next;
+            }
             last = next;
         }
-        return last;
     }
 
     private static Snapshot snapshot(Connection connection) throws SQLException {
