@@ -49,21 +49,12 @@ import dev.sortie.mission.v1.UpdateMissionRequest;
 import dev.sortie.mission.v1.UploadAssetContentRequest;
 import dev.sortie.mission.v1.UserRole;
 import dev.sortie.runtime.testing.StatusAssert;
-import dev.sortie.type.v1.AuthorizationProto;
 import dev.sortie.type.v1.ErrorReason;
-import dev.sortie.type.v1.Ownership;
-import io.grpc.CallOptions;
-import io.grpc.Channel;
-import io.grpc.MethodDescriptor;
-import io.grpc.ServiceDescriptor;
 import io.grpc.Status.Code;
 import io.grpc.StatusRuntimeException;
-import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
-import io.grpc.stub.ClientCalls;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
@@ -72,7 +63,7 @@ class OwnershipTest {
     @AutoClose
     private static final MissionFixture MISSION = MissionFixture.start();
 
-    private static final List<ServiceDescriptor> SERVICES = List.of(
+    private static final OwnedServices SERVICES = OwnedServices.of(
             MissionServiceGrpc.getServiceDescriptor(),
             HopServiceGrpc.getServiceDescriptor(),
             AssetServiceGrpc.getServiceDescriptor(),
@@ -85,17 +76,7 @@ class OwnershipTest {
 
     @Test
     void coversEveryRpcThatHasTheRule() {
-        var withRule = new TreeSet<String>();
-        for (var service : SERVICES) {
-            for (var method : service.getMethods()) {
-                var supplier = (ProtoMethodDescriptorSupplier) method.getSchemaDescriptor();
-                var rule = supplier.getMethodDescriptor().getOptions().getExtension(AuthorizationProto.authorization);
-                if (rule.getOwnership() == Ownership.OWNERSHIP_OWNER) {
-                    withRule.add(method.getBareMethodName());
-                }
-            }
-        }
-        assertThat(requests().keySet()).isEqualTo(withRule);
+        assertThat(requests().keySet()).isEqualTo(SERVICES.ownersOnly());
     }
 
     @Test
@@ -105,7 +86,7 @@ class OwnershipTest {
         requests().forEach((name, request) -> {
             var mission = request.mission;
             var before = owner.mission(mission);
-            StatusAssert.fails(() -> call(stranger, name, request.message))
+            StatusAssert.fails(() -> SERVICES.call(stranger, name, request.message))
                     .with(Code.PERMISSION_DENIED, ErrorReason.ERROR_REASON_NOT_OWNER)
                     .metadata("resource", "mission")
                     .metadata("id", mission);
@@ -116,7 +97,8 @@ class OwnershipTest {
     @Test
     void refusesViewersByTheirRole() {
         requests()
-                .forEach((name, request) -> StatusAssert.fails(() -> call(MISSION.viewer(), name, request.message))
+                .forEach((name, request) -> StatusAssert.fails(
+                                () -> SERVICES.call(MISSION.viewer(), name, request.message))
                         .with(Code.PERMISSION_DENIED, ErrorReason.ERROR_REASON_ROLE_INSUFFICIENT));
     }
 
@@ -125,7 +107,7 @@ class OwnershipTest {
         for (var channel : List.of(MISSION.admin(), MISSION.service())) {
             requests().forEach((name, request) -> {
                 try {
-                    call(channel, name, request.message);
+                    SERVICES.call(channel, name, request.message);
                 } catch (StatusRuntimeException refused) {
                     assertThat(refused.getStatus().getCode())
                             .as("%s: %s", name, refused.getMessage())
@@ -270,15 +252,5 @@ class OwnershipTest {
                 FinishTestRunRequest.newBuilder().setTestRunId(run).build();
             default -> throw new IllegalArgumentException(name);
         };
-    }
-
-    @SuppressWarnings("unchecked") // the request is of the method's type, or the call fails
-    private static Message call(Channel channel, String name, Message request) {
-        var method = (MethodDescriptor<Message, Message>) SERVICES.stream()
-                .flatMap(service -> service.getMethods().stream())
-                .filter(candidate -> name.equals(candidate.getBareMethodName()))
-                .findFirst()
-                .orElseThrow();
-        return ClientCalls.blockingUnaryCall(channel, method, CallOptions.DEFAULT, request);
     }
 }
