@@ -3,10 +3,12 @@ package dev.sortie.agent;
 import dev.sortie.agent.api.ExecutionGrpcService;
 import dev.sortie.agent.api.MissionSubjects;
 import dev.sortie.agent.api.QueueGrpcService;
+import dev.sortie.agent.api.WorkCalls;
 import dev.sortie.agent.api.WorkGrpcService;
 import dev.sortie.agent.api.WorkOrderGrpcService;
 import dev.sortie.agent.api.WorkerGrpcService;
 import dev.sortie.agent.domain.AgentJobs;
+import dev.sortie.agent.domain.Claiming;
 import dev.sortie.agent.domain.Executions;
 import dev.sortie.agent.domain.LogSignals;
 import dev.sortie.agent.domain.Logs;
@@ -76,14 +78,14 @@ public final class AgentServer implements AutoCloseable {
         var laneStore = new LaneStore();
         var logStore = new LogStore();
         var presence = new Presence(workerStore);
+        var claiming = new Claiming(claimStore, laneStore, workerStore, signals, ids);
         var work = new Work(
                 claimStore,
-                laneStore,
+                claiming,
                 workerStore,
                 presence,
                 signals,
                 logSignals,
-                ids,
                 () -> ThreadLocalRandom.current().nextDouble());
         var workers = new Workers(workerStore, work, signals, ids);
         var queues = new Queues(new QueueStore(), laneStore, signals, ids);
@@ -91,7 +93,8 @@ public final class AgentServer implements AutoCloseable {
         var executions = new Executions(new ExecutionStore());
         var logs = new Logs(logStore, logSignals);
 
-        this.jobs = new AgentJobs(database, runtime.changes(), work, presence, logs, claimStore, logStore, signals);
+        this.jobs = new AgentJobs(
+                database, runtime.changes(), claiming, work, presence, logs, claimStore, logStore, signals);
         runtime.every("log-partitions", KEEP_PARTITIONS, jobs::keepLogPartitions);
         runtime.every("leases", END_LEASES, jobs::endLeases);
         runtime.every("promotion", LOOK_FOR_WORK, jobs::promoteOrders);
@@ -106,6 +109,7 @@ public final class AgentServer implements AutoCloseable {
         var replies = runtime.replies();
         var pages = runtime.pageTokens();
         var statuses = new FailureStatuses(IDENTITY.errorDomain());
+        var workCalls = new WorkCalls(database, runtime.meters(), claiming, work);
         runtime.serve(
                 authenticator,
                 List.<BindableService>of(
@@ -113,14 +117,7 @@ public final class AgentServer implements AutoCloseable {
                         new QueueGrpcService(replies, pages, queues),
                         new WorkOrderGrpcService(replies, pages, workOrders, database, runtime.meters()),
                         new WorkGrpcService(
-                                replies,
-                                work,
-                                signals,
-                                presence,
-                                database,
-                                runtime.drain(),
-                                runtime.meters(),
-                                statuses),
+                                replies, workCalls, work, signals, presence, database, runtime.drain(), statuses),
                         new ExecutionGrpcService(replies, pages, database, executions, logs)));
     }
 

@@ -1,12 +1,10 @@
 package dev.sortie.agent.api;
 
 import dev.sortie.agent.domain.ClaimReference;
-import dev.sortie.agent.domain.ClaimedWork;
-import dev.sortie.agent.domain.HeartbeatOutcome;
+import dev.sortie.agent.domain.Claiming;
 import dev.sortie.agent.domain.IdleWorkers;
 import dev.sortie.agent.domain.Presence;
 import dev.sortie.agent.domain.Work;
-import dev.sortie.agent.domain.WorkOutcome;
 import dev.sortie.agent.domain.WorkSignals;
 import dev.sortie.agent.v1.ClaimWorkRequest;
 import dev.sortie.agent.v1.ClaimWorkResponse;
@@ -24,12 +22,10 @@ import dev.sortie.runtime.grpc.CallContext;
 import dev.sortie.runtime.grpc.Drain;
 import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.grpc.Replies;
-import dev.sortie.runtime.sql.Combiner;
 import dev.sortie.runtime.sql.Combiner.Item;
 import dev.sortie.runtime.sql.Database;
 import io.grpc.Context;
 import io.grpc.stub.StreamObserver;
-import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
@@ -48,11 +44,8 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
     // A worker that waits is there: it is said well within the minute after which it would be thought to be gone.
     private static final Duration PRESENT_EVERY = Duration.ofSeconds(20);
 
-    // Of one kind: one at work, the others at their commits.
-    private static final int AT_ONCE = 4;
-    private static final int MAX_ITEMS = 1_000;
-
     private final Replies replies;
+    private final WorkCalls calls;
     private final Work work;
     private final WorkSignals signals;
     private final Presence presence;
@@ -61,20 +54,18 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
     private final InstantSource clock;
     private final WorkProtos protos;
     private final IdleWorkers idle;
-    private final Combiner<Work.ClaimRequest, List<ClaimedWork>> claims;
-    private final Combiner<Work.Heartbeat, List<HeartbeatOutcome>> heartbeats;
-    private final Combiner<Work.Ends, List<WorkOutcome>> ends;
 
     public WorkGrpcService(
             Replies replies,
+            WorkCalls calls,
             Work work,
             WorkSignals signals,
             Presence presence,
             Database database,
             Drain drain,
-            MeterRegistry meters,
             FailureStatuses statuses) {
         this.replies = replies;
+        this.calls = calls;
         this.work = work;
         this.signals = signals;
         this.presence = presence;
@@ -83,18 +74,6 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
         this.clock = database.clock();
         this.protos = new WorkProtos(statuses);
         this.idle = new IdleWorkers(clock);
-        this.claims = new Combiner<>(
-                database, meters, "claim", AT_ONCE, MAX_ITEMS, claim -> Math.max(1, claim.maxOrders()), work::claim);
-        this.heartbeats = new Combiner<>(
-                database,
-                meters,
-                "heartbeat",
-                AT_ONCE,
-                MAX_ITEMS,
-                heartbeat -> heartbeat.claims().size() + 1,
-                work::heartbeat);
-        this.ends = new Combiner<>(
-                database, meters, "end", AT_ONCE, MAX_ITEMS, end -> end.items().size(), work::end);
     }
 
     @Override
@@ -109,7 +88,7 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
                 request,
                 observer,
                 WorkProtos::toHeartbeat,
-                heartbeats,
+                calls.heartbeats(),
                 outcomes -> HeartbeatWorkResponse.newBuilder()
                         .addAllOutcomes(protos.toHeartbeatOutcomes(outcomes))
                         .build());
@@ -121,7 +100,7 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
                 request,
                 observer,
                 r -> new Work.Ends(WorkProtos.toCompletions(r)),
-                ends,
+                calls.ends(),
                 outcomes -> CompleteWorkResponse.newBuilder()
                         .addAllOutcomes(protos.toWorkOutcomes(outcomes))
                         .build());
@@ -133,7 +112,7 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
                 request,
                 observer,
                 r -> new Work.Ends(WorkProtos.toFailures(r)),
-                ends,
+                calls.ends(),
                 outcomes -> FailWorkResponse.newBuilder()
                         .addAllOutcomes(protos.toWorkOutcomes(outcomes))
                         .build());
@@ -145,7 +124,7 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
                 request,
                 observer,
                 r -> new Work.Ends(WorkProtos.toReleases(r)),
-                ends,
+                calls.ends(),
                 outcomes -> ReleaseWorkResponse.newBuilder()
                         .addAllOutcomes(protos.toWorkOutcomes(outcomes))
                         .build());
@@ -155,7 +134,7 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
      * Claims what there is, or waits for it in line. Looks once before it waits, then only when it is told that there
      * is something: those who wait cost the database nothing.
      */
-    private ClaimWorkResponse claimOrWait(ClaimWorkRequest request, Work.ClaimRequest claim) {
+    private ClaimWorkResponse claimOrWait(ClaimWorkRequest request, Claiming.ClaimRequest claim) {
         long until = System.nanoTime() + longestWait(request).toNanos();
         try (var waiter = signals.waitFor(claim.queueNames())) {
             var caller = Context.current();
@@ -185,14 +164,14 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
     }
 
     /** One attempt. Claims nothing for a caller that is gone; what it claims is either answered or given back. */
-    private ClaimWorkResponse claimNow(ClaimWorkRequest request, Work.ClaimRequest claim) {
+    private ClaimWorkResponse claimNow(ClaimWorkRequest request, Claiming.ClaimRequest claim) {
         boolean done = false;
         try {
             checkCaller();
             presence.touch(claim.workerId(), clock.instant());
             idle.forget(claim.workerId());
             var response = replies.combine(
-                    request, claim, claims, WorkProtos::toResponse, answer -> answer.getClaimsCount() > 0);
+                    request, claim, calls.claims(), WorkProtos::toResponse, answer -> answer.getClaimsCount() > 0);
             if (response.getClaimsCount() == 0) {
                 idle.note(claim.workerId(), clock.instant());
             }

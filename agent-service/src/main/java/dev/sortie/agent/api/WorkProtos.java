@@ -7,6 +7,7 @@ import static dev.sortie.runtime.grpc.Messages.uuid;
 
 import dev.sortie.agent.domain.ClaimReference;
 import dev.sortie.agent.domain.ClaimedWork;
+import dev.sortie.agent.domain.Claiming;
 import dev.sortie.agent.domain.ExecutionReport;
 import dev.sortie.agent.domain.HeartbeatOutcome;
 import dev.sortie.agent.domain.Work;
@@ -29,8 +30,8 @@ final class WorkProtos {
         this.statuses = statuses;
     }
 
-    static Work.ClaimRequest toClaim(ClaimWorkRequest request) {
-        return new Work.ClaimRequest(
+    static Claiming.ClaimRequest toClaim(ClaimWorkRequest request) {
+        return new Claiming.ClaimRequest(
                 uuid(request.getWorkerId()),
                 request.getQueueNamesList(),
                 request.getMaxOrders(),

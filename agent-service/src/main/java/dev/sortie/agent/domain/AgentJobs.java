@@ -21,6 +21,7 @@ public final class AgentJobs {
 
     private final Database database;
     private final ChangeFeed changes;
+    private final Claiming claiming;
     private final Work work;
     private final Presence presence;
     private final Logs logs;
@@ -31,6 +32,7 @@ public final class AgentJobs {
     public AgentJobs(
             Database database,
             ChangeFeed changes,
+            Claiming claiming,
             Work work,
             Presence presence,
             Logs logs,
@@ -39,6 +41,7 @@ public final class AgentJobs {
             WorkSignals signals) {
         this.database = database;
         this.changes = changes;
+        this.claiming = claiming;
         this.work = work;
         this.presence = presence;
         this.logs = logs;
@@ -54,13 +57,13 @@ public final class AgentJobs {
 
     /** Gives orders their places in line whose time has come. */
     public void promoteOrders() {
-        while (database.transaction(tx -> work.promote(tx, BATCH)) >= BATCH) {}
+        while (database.transaction(tx -> claiming.promote(tx, BATCH)) >= BATCH) {}
     }
 
     /** Forgets lanes in which nothing stands. */
     public void forgetLanes() {
         database.transaction(tx -> {
-            work.forgetLanes(tx);
+            claiming.forgetLanes(tx);
             return true;
         });
     }

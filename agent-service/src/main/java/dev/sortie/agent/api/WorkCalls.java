@@ -1,0 +1,55 @@
+package dev.sortie.agent.api;
+
+import dev.sortie.agent.domain.ClaimedWork;
+import dev.sortie.agent.domain.Claiming;
+import dev.sortie.agent.domain.HeartbeatOutcome;
+import dev.sortie.agent.domain.Work;
+import dev.sortie.agent.domain.WorkOutcome;
+import dev.sortie.runtime.sql.Combiner;
+import dev.sortie.runtime.sql.Database;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.util.List;
+
+/** What workers ask for all the time, put together: calls of one kind that meet share a transaction. */
+public final class WorkCalls {
+    // Of one kind: one at work, the others at their commits.
+    private static final int AT_ONCE = 4;
+    private static final int MAX_ITEMS = 1_000;
+
+    private final Combiner<Claiming.ClaimRequest, List<ClaimedWork>> claims;
+    private final Combiner<Work.Heartbeat, List<HeartbeatOutcome>> heartbeats;
+    private final Combiner<Work.Ends, List<WorkOutcome>> ends;
+
+    public WorkCalls(Database database, MeterRegistry meters, Claiming claiming, Work work) {
+        this.claims = new Combiner<>(
+                database,
+                meters,
+                "claim",
+                AT_ONCE,
+                MAX_ITEMS,
+                claim -> Math.max(1, claim.maxOrders()),
+                claiming::claim);
+        this.heartbeats = new Combiner<>(
+                database,
+                meters,
+                "heartbeat",
+                AT_ONCE,
+                MAX_ITEMS,
+                heartbeat -> heartbeat.claims().size() + 1,
+                work::heartbeat);
+        this.ends = new Combiner<>(
+                database, meters, "end", AT_ONCE, MAX_ITEMS, end -> end.items().size(), work::end);
+    }
+
+    Combiner<Claiming.ClaimRequest, List<ClaimedWork>> claims() {
+        return claims;
+    }
+
+    Combiner<Work.Heartbeat, List<HeartbeatOutcome>> heartbeats() {
+        return heartbeats;
+    }
+
+    Combiner<Work.Ends, List<WorkOutcome>> ends() {
+        return ends;
+    }
+}
