@@ -3,6 +3,9 @@ package dev.sortie.agent;
 import static dev.sortie.agent.AgentFixture.await;
 import static dev.sortie.agent.AgentFixture.order;
 import static dev.sortie.agent.AgentFixture.struct;
+import static dev.sortie.agent.LogLines.line;
+import static dev.sortie.agent.LogLines.lines;
+import static dev.sortie.agent.LogLines.message;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sortie.agent.v1.AppendLogsRequest;
@@ -27,7 +30,6 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -352,55 +354,13 @@ class ExecutionServiceTest {
         return AGENT.claimOne(AGENT.register(1), queue);
     }
 
-    private static LogLine line(long sequence) {
-        return LogLine.newBuilder()
-                .setSequence(sequence)
-                .setLevel(LogLevel.LOG_LEVEL_INFO)
-                .setMessage("line " + sequence)
-                .build();
-    }
-
-    private static List<LogLine> lines(long from, long to) {
-        return LongStream.rangeClosed(from, to)
-                .mapToObj(ExecutionServiceTest::line)
-                .toList();
-    }
-
-    private static AppendLogsRequest message(ClaimedWork claimed, List<LogLine> lines) {
-        return AppendLogsRequest.newBuilder()
-                .setExecutionId(claimed.getExecutionId())
-                .setClaimToken(claimed.getClaimToken())
-                .addAllLines(lines)
-                .build();
-    }
-
     @SafeVarargs
     private static AppendLogsResponse append(ClaimedWork claimed, List<LogLine>... messages) throws Exception {
-        return stream(
-                Arrays.stream(messages).map(lines -> message(claimed, lines)).toArray(AppendLogsRequest[]::new));
+        return LogLines.append(AGENT, claimed, messages);
     }
 
     private static AppendLogsResponse stream(AppendLogsRequest... messages) throws Exception {
-        var answer = new CompletableFuture<AppendLogsResponse>();
-        var sender = ExecutionServiceGrpc.newStub(AGENT.channel()).appendLogs(new StreamObserver<>() {
-            @Override
-            public void onNext(AppendLogsResponse response) {
-                answer.complete(response);
-            }
-
-            @Override
-            public void onError(Throwable failed) {
-                answer.completeExceptionally(failed);
-            }
-
-            @Override
-            public void onCompleted() {}
-        });
-        for (var message : messages) {
-            sender.onNext(message);
-        }
-        sender.onCompleted();
-        return answer.get(30, TimeUnit.SECONDS);
+        return LogLines.stream(AGENT, messages);
     }
 
     private interface Call {

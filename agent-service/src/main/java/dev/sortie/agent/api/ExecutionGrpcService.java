@@ -91,18 +91,18 @@ public final class ExecutionGrpcService extends ExecutionServiceGrpc.ExecutionSe
         replies.read(
                 request,
                 observer,
-                r -> new Logs.ListRequest(
-                        uuid(r.getExecutionId()),
-                        ExecutionProtos.toLevel(r.getMinLevel()),
-                        after == null ? 0 : after.number(0),
-                        page.limit()),
+                r -> ExecutionProtos.toListRequest(r, after == null ? 0 : after.number(0), page.limit()),
                 logs::list,
                 found -> {
                     var listed = page.page(found.lines(), found.cut(), line -> Keyset.of(line.sequence()))
                             .messages(ExecutionProtos::toMessage);
+                    var token = listed.nextPageToken();
+                    if (token.isEmpty() && found.searchedTo() != null) {
+                        token = page.tokenAfter(Keyset.of(found.searchedTo()));
+                    }
                     return ListLogsResponse.newBuilder()
                             .addAllLines(listed.items())
-                            .setNextPageToken(listed.nextPageToken())
+                            .setNextPageToken(token)
                             .build();
                 });
     }

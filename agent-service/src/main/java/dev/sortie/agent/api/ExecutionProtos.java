@@ -12,6 +12,10 @@ import dev.sortie.agent.domain.LogLevel;
 import dev.sortie.agent.domain.LogLine;
 import dev.sortie.agent.domain.Logs;
 import dev.sortie.agent.v1.AppendLogsRequest;
+import dev.sortie.agent.v1.ListLogsRequest;
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.failure.FailureException;
+import dev.sortie.type.v1.ErrorReason;
 import java.util.ArrayList;
 import org.jspecify.annotations.Nullable;
 
@@ -58,6 +62,41 @@ final class ExecutionProtos {
             lines.add(toLine(request.getLines(i), "lines[" + i + "]"));
         }
         return new Logs.Append(uuid(request.getExecutionId()), request.getClaimToken(), lines);
+    }
+
+    /**
+     * What to list.
+     *
+     * @param after the number after which the page begins; 0 for the first page
+     */
+    static Logs.ListRequest toListRequest(ListLogsRequest request, long after, int limit) {
+        long first = request.getFirstSequence();
+        long last = request.getLastSequence() == 0 ? Long.MAX_VALUE : request.getLastSequence();
+        if (last < first) {
+            throw endsBeforeItBegins("last_sequence", "first_sequence");
+        }
+        var startTime = request.hasStartTime() ? instant(request.getStartTime(), "start_time") : null;
+        var endTime = request.hasEndTime() ? instant(request.getEndTime(), "end_time") : null;
+        if (startTime != null && endTime != null && endTime.isBefore(startTime)) {
+            throw endsBeforeItBegins("end_time", "start_time");
+        }
+        var minLevel = toLevel(request.getMinLevel());
+        return new Logs.ListRequest(
+                uuid(request.getExecutionId()),
+                Math.max(first, after + 1),
+                last,
+                minLevel == null ? LogLevel.DEBUG : minLevel,
+                request.getText(),
+                startTime,
+                endTime,
+                limit);
+    }
+
+    private static FailureException endsBeforeItBegins(String end, String begin) {
+        return Failure.invalidArgument(
+                        ErrorReason.ERROR_REASON_FIELD_INVALID, end, "less than %s (expected: not less)", begin)
+                .with("field_count", 1)
+                .exception();
     }
 
     private static LogLine toLine(dev.sortie.agent.v1.LogLine line, String field) {

@@ -4,6 +4,7 @@ import dev.sortie.agent.store.LogStore;
 import dev.sortie.runtime.sql.ConstraintViolation;
 import dev.sortie.runtime.sql.Queries;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.UUID;
@@ -34,10 +35,26 @@ public final class Logs {
     /**
      * What to list, by number.
      *
-     * @param minLevel null for every level
-     * @param after the number of the last line of the page before
+     * @param first the least number
+     * @param last the greatest number
+     * @param text what messages contain, whatever the case of its letters; empty for every message
+     * @param startTime null for every time
+     * @param endTime null for every time
      */
-    public record ListRequest(UUID executionId, @Nullable LogLevel minLevel, long after, int limit) {}
+    public record ListRequest(
+            UUID executionId,
+            long first,
+            long last,
+            LogLevel minLevel,
+            String text,
+            @Nullable Instant startTime,
+            @Nullable Instant endTime,
+            int limit) {
+        /** True where lines within the range may be left out. */
+        public boolean isSearch() {
+            return minLevel != LogLevel.DEBUG || !text.isEmpty() || startTime != null || endTime != null;
+        }
+    }
 
     /** What to follow. */
     public record TailRequest(
@@ -96,12 +113,7 @@ public final class Logs {
     }
 
     public LogStore.Lines list(Queries queries, ListRequest request) {
-        var found = logs.list(
-                queries,
-                request.executionId(),
-                request.after(),
-                request.minLevel() == null ? LogLevel.DEBUG : request.minLevel(),
-                request.limit());
+        var found = logs.list(queries, request);
         if (found.lines().isEmpty()) {
             checkExists(queries, request.executionId());
         }
@@ -122,8 +134,9 @@ public final class Logs {
             while (true) {
                 // In this order: who ended before the lines were read has written all of them.
                 boolean running = isRunning(queries.get(), request.executionId());
-                var lines = logs.list(queries.get(), request.executionId(), last, LogLevel.DEBUG, TAIL_LINES)
-                        .lines();
+                var next = new ListRequest(
+                        request.executionId(), last + 1, Long.MAX_VALUE, LogLevel.DEBUG, "", null, null, TAIL_LINES);
+                var lines = logs.list(queries.get(), next).lines();
                 if (!lines.isEmpty()) {
                     last = lines.getLast().sequence();
                     follower.seen(last);

@@ -21,11 +21,16 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /** The lines of executions, in a partition for each day. */
 public final class LogStore {
     // With the line that exceeds it well below the 4 MiB that clients accept unless they say otherwise.
     private static final long MAX_BYTES = 1024 * 1024;
+    // What a search looks at before it answers with what it has: some tenths of a second of work.
+    private static final int MAX_LOOKED_AT = 100_000;
+    private static final int MAX_READ = 20_000;
+    private static final long MAX_READ_BYTES = 32 * 1024 * 1024;
     private static final int DAYS_AHEAD = 7;
     private static final Duration KEPT = Duration.ofDays(30);
 
@@ -77,12 +82,49 @@ public final class LogStore {
                     SELECT sequence, level, message, metadata, logged_at,
                         octet_length(message) + coalesce(pg_column_size(metadata), 0) AS weight
                     FROM execution_logs
-                    WHERE execution_id = $1::uuid AND sequence > $2::bigint AND level = ANY ($3::text[])
+                    WHERE execution_id = $1::uuid AND sequence BETWEEN $2::bigint AND $3::bigint
                     ORDER BY sequence LIMIT $4::integer
                 ) f
             ) l
             WHERE l.weight_before < $5::bigint
             ORDER BY l.sequence
+            """;
+    // How far a search looks: so many lines of so many bytes, the one that exceeds them included.
+    private static final String SEARCH_END = """
+            SELECT max(n.sequence) AS last
+            FROM (
+                SELECT sequence, sum(octet_length(message)) OVER (ORDER BY sequence) - octet_length(message) AS before
+                FROM execution_logs
+                WHERE execution_id = $1::uuid AND sequence BETWEEN $2::bigint AND $3::bigint
+                ORDER BY sequence LIMIT $4::integer
+            ) n
+            WHERE n.before < $5::bigint
+            HAVING count(*) > 0
+            """;
+    private static final String SEARCH = """
+            SELECT l.sequence, l.level, l.message, l.metadata::text AS metadata, l.logged_at, l.found
+            FROM (
+                SELECT f.sequence, f.level, f.message, f.metadata, f.logged_at, count(*) OVER () AS found,
+                    sum(f.weight) OVER (ORDER BY f.sequence) - f.weight AS weight_before
+                FROM (
+                    SELECT sequence, level, message, metadata, logged_at,
+                        octet_length(message) + coalesce(pg_column_size(metadata), 0) AS weight
+                    FROM execution_logs
+                    WHERE execution_id = $1::uuid AND sequence BETWEEN $2::bigint AND $3::bigint
+                      AND level = ANY ($6::text[])
+                      AND ($7::timestamptz IS NULL OR logged_at >= $7::timestamptz)
+                      AND ($8::timestamptz IS NULL OR logged_at < $8::timestamptz)
+                      AND ($9::text = '' OR strpos(
+                          casefold(message COLLATE pg_unicode_fast), casefold($9::text COLLATE pg_unicode_fast)) > 0)
+                    ORDER BY sequence LIMIT $4::integer
+                ) f
+            ) l
+            WHERE l.weight_before < $5::bigint
+            ORDER BY l.sequence
+            """;
+    private static final String HAS_MORE = """
+            SELECT 1 FROM execution_logs
+            WHERE execution_id = $1::uuid AND sequence > $2::bigint AND sequence <= $3::bigint LIMIT 1
             """;
     private static final String REACH = """
             SELECT e.execution_id,
@@ -101,8 +143,10 @@ public final class LogStore {
      * Some lines.
      *
      * @param cut whether there are more, within the limit, than one message has room for
+     * @param searchedTo the number up to which a search has looked, where it stopped before the end; null otherwise
      */
-    public record Lines(List<LogLine> lines, boolean cut) {}
+    public record Lines(
+            List<LogLine> lines, boolean cut, @Nullable Long searchedTo) {}
 
     /** How far the log of an execution reaches. */
     public record Reach(UUID executionId, long lastSequence, boolean ended) {}
@@ -146,21 +190,50 @@ public final class LogStore {
         return queries.find(STATUS, row -> Rows.value(row, "status", ExecutionStatus.class), executionId);
     }
 
-    /** Lines after a number, of a level and above; fewer than the limit where they are long. */
-    public Lines list(Queries queries, UUID executionId, long after, LogLevel minLevel, int limit) {
+    /** Lines by their numbers; fewer than the limit where they are long, or where a search ends early. */
+    public Lines list(Queries queries, Logs.ListRequest request) {
+        if (!request.isSearch()) {
+            var found = new AtomicLong();
+            var lines = queries.list(
+                    LIST,
+                    row -> map(row, found),
+                    request.executionId(),
+                    request.first(),
+                    request.last(),
+                    request.limit(),
+                    MAX_BYTES);
+            return new Lines(lines, found.get() > lines.size(), null);
+        }
+        var end = queries.find(
+                SEARCH_END,
+                row -> row.getLong("last"),
+                request.executionId(),
+                request.first(),
+                request.last(),
+                request.text().isEmpty() ? MAX_LOOKED_AT : MAX_READ,
+                MAX_READ_BYTES);
+        if (end.isEmpty()) {
+            return new Lines(List.of(), false, null);
+        }
         var found = new AtomicLong();
         var lines = queries.list(
-                LIST,
-                row -> {
-                    found.set(row.getLong("found"));
-                    return map(row);
-                },
-                executionId,
-                after,
-                minLevel.andAbove(),
-                limit,
-                MAX_BYTES);
-        return new Lines(lines, found.get() > lines.size());
+                SEARCH,
+                row -> map(row, found),
+                request.executionId(),
+                request.first(),
+                end.get(),
+                request.limit(),
+                MAX_BYTES,
+                request.minLevel().andAbove(),
+                request.startTime(),
+                request.endTime(),
+                request.text());
+        boolean cut = found.get() > lines.size();
+        boolean isFull = cut || lines.size() == request.limit();
+        boolean isEnd = isFull
+                || queries.find(HAS_MORE, _ -> true, request.executionId(), end.get(), request.last())
+                        .isEmpty();
+        return new Lines(lines, cut, isEnd ? null : end.get());
     }
 
     /** How far the logs of executions reach. */
@@ -186,6 +259,11 @@ public final class LogStore {
                         // An attempt may last a day: a line may be a day younger than its partition.
                         today.minusDays(KEPT.toDays() + 1).toString())
                 .orElseThrow();
+    }
+
+    private static LogLine map(Row row, AtomicLong found) {
+        found.set(row.getLong("found"));
+        return map(row);
     }
 
     private static LogLine map(Row row) {

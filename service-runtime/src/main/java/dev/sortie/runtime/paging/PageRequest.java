@@ -54,4 +54,9 @@ public final class PageRequest {
         boolean isLast = items.isEmpty() || (fetched.size() <= size && !cut);
         return new Page<>(items, isLast ? "" : tokenAfter.apply(items.size() - 1), tokenAfter);
     }
+
+    /** The token for a page that begins somewhere else than after an item: where a search has stopped. */
+    public String tokenAfter(Keyset key) {
+        return tokens.token(binding, key);
+    }
 }
