@@ -23,6 +23,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -45,7 +46,7 @@ public final class AssetUploads {
     private final Counter bytes;
 
     /**
-     * @param abandon sees to it that what an upload left is removed; does not wait for it
+     * @param abandon sees to it that what an upload left is removed, if it left anything; does not wait for it
      */
     public AssetUploads(
             Database database,
@@ -84,11 +85,16 @@ public final class AssetUploads {
         boolean mayBeRepeat =
                 !first.getRequestId().isEmpty() && first.getSha256().isEmpty();
         checkPromise(first);
-        var heardOf = database.clock().instant(); // not later than what is stored of it
-        var begun = database.transaction(
-                principal, Isolation.READ_COMMITTED, tx -> contents.begin(tx, upload, mayBeRepeat));
+        var contentId = contents.nextId();
+        var mayBeThere = new AtomicBoolean();
         boolean kept = false;
         try {
+            var heardOf = database.clock().instant(); // not later than what is stored of it
+            var begun = database.transaction(principal, Isolation.READ_COMMITTED, tx -> {
+                var written = contents.begin(tx, contentId, upload, mayBeRepeat);
+                mayBeThere.set(true); // from here on, a call that ends does not tell whether it was committed
+                return written;
+            });
             var incoming = new Incoming(begun, principal, first, heardOf);
             incoming.accept(first.getData());
             for (var message = next(stream, upload.assetId());
@@ -100,8 +106,8 @@ public final class AssetUploads {
             kept = !response.getReplayed();
             return response;
         } finally {
-            if (!kept) {
-                abandon.accept(begun.contentId());
+            if (mayBeThere.get() && !kept) {
+                abandon.accept(contentId);
             }
         }
     }
@@ -241,13 +247,14 @@ public final class AssetUploads {
         }
 
         private void store() {
+            var now = database.clock().instant(); // what is stored says this, however long it takes
             database.transaction(principal, Isolation.READ_COMMITTED, tx -> {
                 contents.append(tx, begun, position, chunks);
                 return chunks.size();
             });
             position += chunks.size();
             chunks.clear();
-            heardOf = database.clock().instant();
+            heardOf = now;
         }
     }
 }

@@ -59,19 +59,24 @@ public final class AssetContents {
      */
     public record Stored(UUID assetId, UUID contentId, AssetContentInfo info, int version) {}
 
+    /** An id for a content that is to come. */
+    public UUID nextId() {
+        return ids.next();
+    }
+
     /**
      * Begins an upload.
      *
+     * @param contentId of what comes
      * @param isRepeat whether it may turn out to be one that was done before, so that the asset's version tells nothing
      */
-    public Begun begin(Tx tx, Upload upload, boolean isRepeat) {
+    public Begun begin(Tx tx, UUID contentId, Upload upload, boolean isRepeat) {
         var asset =
                 store.findHead(tx, upload.assetId()).orElseThrow(() -> Refusals.notFound("asset", upload.assetId()));
         tx.principal().requireOwner(asset.userId(), "mission", asset.missionId());
         if (!isRepeat) {
             Refusals.checkEtag("asset", asset.id(), upload.etag(), asset.version());
         }
-        var contentId = ids.next();
         contents.insert(tx, contentId, upload.assetId(), upload.mediaType(), upload.fileName());
         return new Begun(upload, contentId, asset.contentChanges());
     }

@@ -56,9 +56,13 @@ public final class AssetContentStore {
     private static final String READ_UPLOADING = """
             SELECT data FROM asset_chunks WHERE content_id = $1::uuid AND position < $2::int ORDER BY position
             """;
+    // Waits for the transaction that may just be writing it, as an update of what is there would not. Where that comes
+    // to
+    // nothing, what this writes goes with the rest that nobody needs.
     private static final String ABANDON = """
-            UPDATE asset_contents SET asset_id = NULL
-            WHERE content_id = $1::uuid AND status = 'UPLOADING'
+            INSERT INTO asset_contents AS c (content_id, media_type, created_at, updated_at)
+            VALUES ($1::uuid, 'application/octet-stream', $2::timestamptz, $2::timestamptz)
+            ON CONFLICT (content_id) DO UPDATE SET asset_id = NULL WHERE c.status = 'UPLOADING'
             """;
     private static final String ABANDON_SILENT = """
             UPDATE asset_contents SET asset_id = NULL
@@ -121,9 +125,9 @@ public final class AssetContentStore {
         return queries.list(READ_UPLOADING, row -> Rows.bytes(row, "data"), contentId, count);
     }
 
-    /** Gives up a content that is on its way. */
+    /** Gives up a content that is on its way, or that may be. */
     public void abandon(Queries queries, UUID contentId) {
-        queries.update(ABANDON, contentId);
+        queries.update(ABANDON, contentId, queries.now());
     }
 
     /** Gives up the contents on their way that were not heard of since then. */

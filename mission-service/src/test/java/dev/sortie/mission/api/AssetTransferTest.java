@@ -28,12 +28,13 @@ import io.grpc.Status.Code;
 import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.UUID;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,7 +43,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Contents that come and go as streams. */
 class AssetTransferTest {
-    private static final int LOOKS_BEFORE_ORPHANS = 200;
     private static final int CHUNK = 256 * 1024;
 
     @AutoClose
@@ -104,7 +104,7 @@ class AssetTransferTest {
         var changes = "SELECT count(*) FROM change_log WHERE resource_id = '" + id + "'";
         var upload = transfers.begin(Transfers.named(id, bytes));
         upload.send(bytes, 0, CHUNK * 4).send(bytes, CHUNK * 4, CHUNK * 8);
-        Eventually.see(() -> count("SELECT count(*) FROM asset_chunks"), rows -> rows >= 8);
+        Eventually.see(() -> pieces(id), rows -> rows == 8);
         assertThat(count(changes)).isOne();
         assertThat(developer.asset(id).getStatus()).isEqualTo(AssetStatus.ASSET_STATUS_PENDING);
         upload.send(bytes, CHUNK * 8, CHUNK * 12).finish();
@@ -354,7 +354,7 @@ class AssetTransferTest {
                 upload.send(bytes, from, Math.min(sent, from + CHUNK));
             }
             if (sent >= CHUNK * 8) {
-                Eventually.see(() -> count("SELECT count(*) FROM asset_chunks"), rows -> rows >= 8);
+                Eventually.see(() -> pieces(id), rows -> rows >= 8);
             }
         }
         awaitNothingLeft();
@@ -599,7 +599,7 @@ class AssetTransferTest {
         var id = newAsset();
         try (var upload = transfers.begin(Transfers.named(id, bytes))) {
             upload.send(bytes, 0, CHUNK * 4);
-            Eventually.see(() -> count("SELECT count(*) FROM asset_chunks"), rows -> rows >= 4);
+            Eventually.see(() -> pieces(id), rows -> rows == 4);
             // As if its process had been killed, and a long time ago.
             MISSION.database()
                     .execute("UPDATE asset_contents SET updated_at = updated_at - interval '1 day' WHERE asset_id = '"
@@ -623,15 +623,49 @@ class AssetTransferTest {
                 MISSION.clock().advance(Duration.ofMinutes(2)); // twice the idle time, less than what makes an orphan
                 upload.send(bytes, i, i + 1);
                 var now = MISSION.clock().instant();
-                Eventually.see(
-                        () -> count("SELECT count(*) FROM asset_contents WHERE asset_id = '" + id
-                                + "' AND updated_at >= '" + now + "'"),
-                        rows -> rows == 1);
+                Eventually.see(() -> isHeardOf(id, now), heard -> heard);
                 MISSION.sweepContents();
             }
             assertThat(upload.finish().getAsset().getContentInfo().getSize()).isEqualTo(10);
         }
         assertThat(transfers.download(id).bytes()).isEqualTo(bytes);
+    }
+
+    @Test
+    void staysInHandWhenTimeGoesByWhileItIsStored() throws SQLException {
+        var id = newAsset();
+        var bytes = Transfers.random(2, 21);
+        var isSlow = new AtomicBoolean();
+        MISSION.server().runtime().database().onStatement((_, sql, _) -> {
+            if (sql.startsWith("UPDATE asset_contents SET updated_at") && isSlow.compareAndSet(true, false)) {
+                MISSION.clock().advance(Duration.ofMinutes(2));
+            }
+        });
+        try (var upload = transfers.begin(Transfers.named(id, bytes))) {
+            Eventually.see(() -> left(id), rows -> rows == 1);
+            isSlow.set(true);
+            MISSION.clock().advance(Duration.ofMinutes(2));
+            upload.send(bytes, 0, 1);
+            Eventually.see(isSlow::get, slow -> !slow);
+            upload.send(bytes, 1, 2);
+            var now = MISSION.clock().instant();
+            Eventually.see(() -> isHeardOf(id, now), heard -> heard);
+            assertThat(upload.finish().getAsset().getContentInfo().getSize()).isEqualTo(2);
+        }
+        awaitNothingLeft();
+    }
+
+    @Test
+    void leavesNothingOfUploadsThatAreCutOffAsTheyBegin() throws SQLException {
+        var id = newAsset();
+        var bytes = Transfers.random(1, 22);
+        for (int i = 0; i < 30; i++) {
+            try (var upload = transfers.begin(Transfers.named(id, bytes))) {
+                Eventually.see(() -> left(id), rows -> rows > 0); // the server may not know yet
+                assertThat(upload).isNotNull();
+            }
+            awaitNothingLeft();
+        }
     }
 
     private void assertRefused(String field, UploadAssetContentRequest.Builder... messages) {
@@ -681,22 +715,28 @@ class AssetTransferTest {
         return Value.newBuilder().setStringValue(text).build();
     }
 
+    /** When the upload of an asset was last heard of. */
+    private static boolean isHeardOf(String id, Instant since) {
+        return count("SELECT count(*) FROM asset_contents WHERE status = 'UPLOADING' AND asset_id = '" + id
+                        + "' AND updated_at >= '" + since + "'")
+                == 1;
+    }
+
+    /** How many pieces there are of the contents of an asset. */
+    private static long pieces(String id) {
+        return count("SELECT count(*) FROM asset_chunks JOIN asset_contents USING (content_id) WHERE asset_id = '" + id
+                + "'");
+    }
+
     /** How many contents an asset has, those on their way included. */
     private static long left(String id) {
         return count("SELECT count(*) FROM asset_contents WHERE asset_id = '" + id + "'");
     }
 
-    /**
-     * Nothing is there but what assets have for content. A call that ends in the moment in which its upload begins leaves
-     * what only its age tells from others: that goes like the leftovers of a server that was killed.
-     */
+    /** Nothing is there but what assets have for content. */
     private static void awaitNothingLeft() throws SQLException {
-        var looks = new AtomicInteger();
         Eventually.see(
                 () -> {
-                    if (looks.incrementAndGet() == LOOKS_BEFORE_ORPHANS) {
-                        MISSION.clock().advance(Duration.ofMinutes(30));
-                    }
                     MISSION.sweepContents(); // replaced contents would have to wait for the server's own job
                     return count("SELECT count(*) FROM asset_contents WHERE asset_id IS NULL OR status <> 'COMPLETE'");
                 },
