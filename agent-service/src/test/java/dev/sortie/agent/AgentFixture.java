@@ -53,7 +53,7 @@ public final class AgentFixture implements AutoCloseable {
     public static final Principal MISSION_SERVICE =
             FakeAuthenticator.user(5, "mission-service", Role.VIEWER, Principal.Kind.SERVICE);
 
-    private static final java.time.Duration PATIENCE = java.time.Duration.ofSeconds(20);
+    private static final java.time.Duration PATIENCE = java.time.Duration.ofSeconds(60);
 
     private final TestDatabase database;
     private final boolean ownsDatabase;
@@ -216,9 +216,14 @@ public final class AgentFixture implements AutoCloseable {
 
     /** Claims one order that must be there; one that the server's own job is just putting in line comes at once. */
     public ClaimedWork claimOne(String worker, String queue) {
-        var claims = work().claimWork(claim(worker, queue).build()).getClaimsList();
-        for (int tries = 1; claims.isEmpty() && tries < 100; tries++) {
-            claims = work().claimWork(claim(worker, queue).build()).getClaimsList();
+        var claims = new ArrayList<ClaimedWork>();
+        try {
+            await(
+                    "an order is claimed",
+                    () -> claims.addAll(
+                            work().claimWork(claim(worker, queue).build()).getClaimsList()));
+        } catch (InterruptedException interrupted) {
+            throw new AssertionError(interrupted);
         }
         if (claims.size() != 1) {
             throw new AssertionError("expected one claim, not " + claims.size());
@@ -276,6 +281,17 @@ public final class AgentFixture implements AutoCloseable {
         } catch (SQLException failed) {
             throw new AssertionError(failed);
         }
+    }
+
+    /**
+     * Puts the orders in line whose time has come, and waits for those that the job in the background has in hand: a claim
+     * passes over them meanwhile.
+     */
+    public void promoteOrders() {
+        until("orders whose time has come are in line", () -> server.jobs().promoteOrders(), """
+                SELECT count(*) FROM work_order_states
+                WHERE status = 'PENDING' AND claim_rank IS NULL AND run_at <= '%s'
+                """);
     }
 
     /** Ends the leases that have run out, and waits for those that the job in the background is ending. */

@@ -104,6 +104,6 @@ class ErrorReasonTest {
             }
         });
         sender.onNext(request);
-        return (StatusRuntimeException) failure.get(20, TimeUnit.SECONDS);
+        return (StatusRuntimeException) failure.get(60, TimeUnit.SECONDS);
     }
 }

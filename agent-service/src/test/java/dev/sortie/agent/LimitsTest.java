@@ -189,6 +189,7 @@ class LimitsTest {
         assertThat(AGENT.number("SELECT count(*) FROM queue_lanes WHERE queue_name = '" + queue + "'"))
                 .isZero();
         CLOCK.advance(Duration.ofHours(1));
+        AGENT.promoteOrders();
 
         var worker = AGENT.register(10);
         var claimed = claims(OTHER, worker, 10);
@@ -197,6 +198,7 @@ class LimitsTest {
         AGENT.server().jobs().forgetLanes(); // not that of what is held
         AGENT.endLeases();
         CLOCK.advance(Duration.ofMinutes(20));
+        AGENT.promoteOrders();
         assertThat(ids(claims(OTHER, worker, 10))).containsExactly(delayed.getWorkOrderId());
     }
 
@@ -247,8 +249,12 @@ class LimitsTest {
                     return null;
                 }));
             }
-            for (var one : running) {
-                one.get(120, TimeUnit.SECONDS);
+            try {
+                for (var one : running) {
+                    one.get(100, TimeUnit.SECONDS);
+                }
+            } finally {
+                running.forEach(one -> one.cancel(true));
             }
         }
         assertThat(exceeded).hasValue(0);
@@ -267,7 +273,7 @@ class LimitsTest {
                     .getClaimsList());
             AgentFixture.await("it waits", () -> AGENT.server().waiting(queue) == 1);
             AGENT.complete(first);
-            assertThat(waiting.get(20, TimeUnit.SECONDS)).hasSize(1);
+            assertThat(waiting.get(60, TimeUnit.SECONDS)).hasSize(1);
         }
     }
 

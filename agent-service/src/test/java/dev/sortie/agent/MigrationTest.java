@@ -66,6 +66,7 @@ class MigrationTest {
                     .satisfies(ended ->
                             assertThat(ended.getStatus()).isEqualTo(ExecutionStatus.EXECUTION_STATUS_COMPLETED));
 
+            clockwork.promoteOrders();
             // What waited is claimed, and what is delayed is not.
             assertThat(clockwork
                             .work()
@@ -110,7 +111,7 @@ class MigrationTest {
                     INSERT INTO work_order_states (work_order_id, queue_name, priority, status, run_at, worker_id,
                         execution_id, claim_hash, claimed_at, attempt_ends_at, lease_expires_at, updated_at, version)
                     VALUES ('%2$s', 'old', 3, 'CLAIMED', now(), '%1$s', '%2$s', sha256('a-token'), now(),
-                        now() + interval '1 hour', now() + interval '1 minute', now(), 2);
+                        now() + interval '1 hour', now() + interval '1 hour', now(), 2);
                     INSERT INTO executions (execution_id, work_order_id, worker_id, status, attempt, claim_hash,
                         started_at, updated_at)
                     VALUES ('%2$s', '%2$s', '%1$s', 'RUNNING', 1, sha256('a-token'), now(), now());

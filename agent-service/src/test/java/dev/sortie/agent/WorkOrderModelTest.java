@@ -184,6 +184,7 @@ class WorkOrderModelTest {
                 default -> {
                     CLOCK.advance(Duration.ofSeconds(1 + random.nextInt(15)));
                     AGENT.endLeases();
+                    AGENT.promoteOrders();
                     models.values().stream()
                             .filter(m -> m.status.equals("CLAIMED") && !m.leaseEnds.isAfter(CLOCK.instant()))
                             .forEach(m ->

@@ -243,7 +243,7 @@ class WorkOrderServiceTest {
                 calls.add(executor.submit(() -> agent.enqueue(
                         order(queue).setToolStepId(UUID.randomUUID().toString()))));
             }
-            boolean all = asked.await(10, TimeUnit.SECONDS);
+            boolean all = asked.await(60, TimeUnit.SECONDS);
             answer.countDown();
             for (var call : calls) {
                 assertThat(call.get().getWorkOrderId()).isNotEmpty();
@@ -309,6 +309,7 @@ class WorkOrderServiceTest {
         var worker = AGENT.register(1);
         AGENT.fail(AGENT.claimOne(worker, queue));
         CLOCK.advance(Duration.ofSeconds(60));
+        AGENT.promoteOrders();
 
         // Not handed out any more, whether the job has run or not.
         var claims = AGENT.work()
@@ -567,6 +568,7 @@ class WorkOrderServiceTest {
 
         // An order that may not be retried may be tried once more; then it is dead again.
         CLOCK.advance(java.time.Duration.ofSeconds(4));
+        AGENT.promoteOrders();
         var claims = AGENT.work()
                 .claimWork(claim(worker, queue).setMaxOrders(5).build())
                 .getClaimsList();
