@@ -363,7 +363,7 @@ final class SearchIndexTest {
                     .hasMessageContaining("process " + other.pid());
         } finally {
             other.destroyForcibly();
-            assertThat(other.waitFor(10, TimeUnit.SECONDS)).isTrue();
+            assertThat(other.waitFor(60, TimeUnit.SECONDS)).isTrue();
         }
         IndexFolder.take(folder).close();
     }

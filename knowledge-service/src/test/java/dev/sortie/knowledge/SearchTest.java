@@ -313,7 +313,7 @@ final class SearchTest {
 
         StatusAssert.fails(() -> KNOWLEDGE
                         .search()
-                        .withDeadlineAfter(3, TimeUnit.SECONDS)
+                        .withDeadlineAfter(60, TimeUnit.SECONDS)
                         .query(request))
                 .with(Status.Code.UNAVAILABLE, ErrorReason.ERROR_REASON_INDEX_BEHIND)
                 .retryable();

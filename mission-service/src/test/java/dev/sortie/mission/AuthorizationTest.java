@@ -221,7 +221,7 @@ class AuthorizationTest {
                 .setResponseMarshaller(ProtoUtils.marshaller(DynamicMessage.getDefaultInstance(method.getOutputType())))
                 .build();
         var responses = ClientCalls.blockingServerStreamingCall(
-                channel.newCall(call, CallOptions.DEFAULT.withDeadlineAfter(10, TimeUnit.SECONDS)),
+                channel.newCall(call, CallOptions.DEFAULT.withDeadlineAfter(60, TimeUnit.SECONDS)),
                 DynamicMessage.getDefaultInstance(method.getInputType()));
         if (responses.hasNext()) {
             responses.next();

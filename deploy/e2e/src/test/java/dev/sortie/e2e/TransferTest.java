@@ -62,7 +62,7 @@ class TransferTest {
 
     @BeforeAll
     static void start(@TempDir Path folder) {
-        cluster = Cluster.start(folder, Map.of("JDK_JAVA_OPTIONS", MEMORY, "SORTIE_TRANSFER_IDLE_TIME", "3s"));
+        cluster = Cluster.start(folder, Map.of("JDK_JAVA_OPTIONS", MEMORY, "SORTIE_TRANSFER_IDLE_TIME", "6s"));
         var channel = authorized();
         assets = AssetServiceGrpc.newBlockingStub(channel);
         streams = AssetServiceGrpc.newBlockingV2Stub(channel);
@@ -240,7 +240,7 @@ class TransferTest {
     }
 
     private static void await(BooleanSupplier condition) {
-        long end = System.nanoTime() + Duration.ofMinutes(1).toNanos();
+        long end = System.nanoTime() + Duration.ofMinutes(3).toNanos();
         while (!condition.getAsBoolean()) {
             if (System.nanoTime() > end) {
                 throw new AssertionError("waited in vain; the log of mission-service ends:\n" + cluster.log("mission"));

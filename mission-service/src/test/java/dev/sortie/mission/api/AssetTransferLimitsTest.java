@@ -19,30 +19,29 @@ import org.junit.jupiter.api.Test;
 
 /** What the server does not let transfers take. */
 class AssetTransferLimitsTest {
-    private static final Duration IDLE_TIME = Duration.ofSeconds(3);
     private static final int LARGEST = 8 << 20;
 
     @AutoClose
-    private static final MissionFixture MISSION =
-            MissionFixture.start(settings -> settings.withTransfers(new TransferSettings(2, 1, IDLE_TIME, LARGEST)));
+    private static final MissionFixture MISSION = fixture(2, 1, Duration.ofMinutes(5));
+
+    @AutoClose
+    private static final MissionFixture IMPATIENT = fixture(2, 1, Duration.ofSeconds(5));
 
     private final Calls developer = Calls.of(MISSION.developer());
     private final Transfers transfers = new Transfers(MISSION.developer());
-    private final String asset = developer
-            .createAsset(Calls.asset(
-                            AssetScopeType.ASSET_SCOPE_TYPE_MISSION,
-                            developer.createMission("Limited").getMissionId())
-                    .build())
-            .getAssetId();
+    private final String asset = newAsset(MISSION);
 
     @Test
     void endsAnUploadThatSendsNothing() {
         var bytes = Transfers.random(1 << 20, 1);
-        var upload = transfers.begin(Transfers.named(asset, bytes)).send(bytes, 0, 1000);
+        var id = newAsset(IMPATIENT);
+        var upload = new Transfers(IMPATIENT.developer())
+                .begin(Transfers.named(id, bytes))
+                .send(bytes, 0, 1000);
         StatusAssert.fails(upload::answer)
                 .with(Code.ABORTED, ErrorReason.ERROR_REASON_TRANSFER_STALLED)
-                .metadata("asset_id", asset);
-        var silent = AssetServiceGrpc.newBlockingV2Stub(MISSION.developer()).uploadAssetContent();
+                .metadata("asset_id", id);
+        var silent = AssetServiceGrpc.newBlockingV2Stub(IMPATIENT.developer()).uploadAssetContent();
         StatusAssert.fails(() -> read(silent))
                 .with(Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
                 .field("asset_id");
@@ -51,37 +50,37 @@ class AssetTransferLimitsTest {
     @Test
     void endsADownloadThatTakesNothing() throws Exception {
         var bytes = Transfers.random(LARGEST, 2);
-        transfers.upload(asset, bytes);
-        var call = AssetServiceGrpc.newBlockingV2Stub(MISSION.developer())
-                .downloadAssetContent(DownloadAssetContentRequest.newBuilder()
-                        .setAssetId(asset)
-                        .build());
+        var id = newAsset(IMPATIENT);
+        new Transfers(IMPATIENT.developer()).upload(id, bytes);
+        var call = AssetServiceGrpc.newBlockingV2Stub(IMPATIENT.developer())
+                .downloadAssetContent(
+                        DownloadAssetContentRequest.newBuilder().setAssetId(id).build());
         var first = call.read();
         assertThat(first.getContentInfo().getSize()).isEqualTo(LARGEST);
-        Eventually.see(() -> gauge("sortie.asset.content.downloads"), taken -> taken == 0);
+        Eventually.see(() -> gauge(IMPATIENT, "sortie.asset.content.downloads"), taken -> taken == 0);
         StatusAssert.fails(() -> {
                     while (read(call) != null) {
                         // what is on its way still comes
                     }
                 })
                 .with(Code.ABORTED, ErrorReason.ERROR_REASON_TRANSFER_STALLED)
-                .metadata("asset_id", asset);
+                .metadata("asset_id", id);
     }
 
     @Test
     void refusesMoreTransfersThanItTakesAtOnce() throws Exception {
         var bytes = Transfers.random(LARGEST, 3);
         transfers.upload(asset, bytes);
-        Eventually.see(() -> gauge("sortie.asset.content.uploads"), taken -> taken == 0);
+        Eventually.see(() -> gauge(MISSION, "sortie.asset.content.uploads"), taken -> taken == 0);
         try (var _ = transfers.begin(Transfers.named(asset, bytes));
                 var _ = transfers.begin(Transfers.named(asset, bytes))) {
-            Eventually.see(() -> gauge("sortie.asset.content.uploads"), taken -> taken == 2);
+            Eventually.see(() -> gauge(MISSION, "sortie.asset.content.uploads"), taken -> taken == 2);
             StatusAssert.fails(() -> transfers.upload(asset, bytes))
                     .with(Code.RESOURCE_EXHAUSTED, dev.sortie.type.v1.ErrorReason.ERROR_REASON_OVERLOADED)
                     .metadata("limit", "uploads")
                     .retryable();
         }
-        Eventually.see(() -> gauge("sortie.asset.content.uploads"), taken -> taken == 0);
+        Eventually.see(() -> gauge(MISSION, "sortie.asset.content.uploads"), taken -> taken == 0);
         assertThat(transfers.upload(asset, bytes).getContentInfo().getSize()).isEqualTo(LARGEST);
 
         var request = DownloadAssetContentRequest.newBuilder().setAssetId(asset).build();
@@ -92,7 +91,7 @@ class AssetTransferLimitsTest {
                 .metadata("limit", "downloads")
                 .retryable();
         call.cancel("enough", null);
-        Eventually.see(() -> gauge("sortie.asset.content.downloads"), taken -> taken == 0);
+        Eventually.see(() -> gauge(MISSION, "sortie.asset.content.downloads"), taken -> taken == 0);
         assertThat(transfers.download(request).bytes()).isEqualTo(bytes);
     }
 
@@ -124,28 +123,16 @@ class AssetTransferLimitsTest {
     @Test
     void endsTransfersWhenTheServerStops() throws Exception {
         try (var other = MissionFixture.start()) {
-            var calls = Calls.of(other.developer());
             var there = new Transfers(other.developer());
-            var id = calls.createAsset(Calls.asset(
-                                    AssetScopeType.ASSET_SCOPE_TYPE_MISSION,
-                                    calls.createMission("Stops").getMissionId())
-                            .build())
-                    .getAssetId();
+            var id = newAsset(other);
             var bytes = Transfers.random(LARGEST, 6);
             var upload = there.begin(Transfers.named(id, bytes)).send(bytes, 0, 1 << 20);
-            Eventually.see(
-                    () -> other.server()
-                            .runtime()
-                            .meters()
-                            .get("sortie.asset.content.uploads")
-                            .gauge()
-                            .value(),
-                    taken -> taken == 1);
+            Eventually.see(() -> gauge(other, "sortie.asset.content.uploads"), taken -> taken == 1);
             var stopping = Thread.ofVirtual().start(() -> other.server().close());
             StatusAssert.fails(upload::answer)
                     .with(Code.UNAVAILABLE, dev.sortie.type.v1.ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE)
                     .retryable();
-            assertThat(stopping.join(Duration.ofSeconds(15))).isTrue();
+            assertThat(stopping.join(Duration.ofMinutes(1))).isTrue();
         }
     }
 
@@ -159,8 +146,23 @@ class AssetTransferLimitsTest {
         }
     }
 
-    private static double gauge(String name) {
-        return MISSION.server().runtime().meters().get(name).gauge().value();
+    private static MissionFixture fixture(int uploads, int downloads, Duration idleTime) {
+        return MissionFixture.start(
+                settings -> settings.withTransfers(new TransferSettings(uploads, downloads, idleTime, LARGEST)));
+    }
+
+    private static String newAsset(MissionFixture mission) {
+        var developer = Calls.of(mission.developer());
+        return developer
+                .createAsset(Calls.asset(
+                                AssetScopeType.ASSET_SCOPE_TYPE_MISSION,
+                                developer.createMission("Limited").getMissionId())
+                        .build())
+                .getAssetId();
+    }
+
+    private static double gauge(MissionFixture mission, String name) {
+        return mission.server().runtime().meters().get(name).gauge().value();
     }
 
     private static double bytes(String direction) {

@@ -288,7 +288,7 @@ class GrpcServerTest {
             sender.onNext(request.build());
         }
         sender.onCompleted();
-        assertThat(done.get(20, TimeUnit.SECONDS)).isTrue();
+        assertThat(done.get(60, TimeUnit.SECONDS)).isTrue();
         return answers;
     }
 
@@ -324,7 +324,7 @@ class GrpcServerTest {
                     .metadata("limit", "in_flight_calls")
                     .retryable();
             release.countDown();
-            assertThat(first.get(10, TimeUnit.SECONDS)).isNotNull();
+            assertThat(first.get(60, TimeUnit.SECONDS)).isNotNull();
         }
     }
 
@@ -372,8 +372,8 @@ class GrpcServerTest {
                     .metadata("limit", "in_flight_calls");
 
             waiting.countDown();
-            assertThat(first.get(10, TimeUnit.SECONDS).getHop().getName()).isEqualTo("waited");
-            assertThat(second.get(10, TimeUnit.SECONDS).getHop().getName()).isEqualTo("waited");
+            assertThat(first.get(60, TimeUnit.SECONDS).getHop().getName()).isEqualTo("waited");
+            assertThat(second.get(60, TimeUnit.SECONDS).getHop().getName()).isEqualTo("waited");
 
             // All places are free again, and no more than there are.
             var again = new CountDownLatch(1);
@@ -387,7 +387,7 @@ class GrpcServerTest {
             StatusAssert.fails(() -> stub.getHop(get()))
                     .with(Status.Code.RESOURCE_EXHAUSTED, ErrorReason.ERROR_REASON_OVERLOADED);
             busy.countDown();
-            assertThat(third.get(10, TimeUnit.SECONDS)).isNotNull();
+            assertThat(third.get(60, TimeUnit.SECONDS)).isNotNull();
         }
     }
 
@@ -416,8 +416,8 @@ class GrpcServerTest {
         assertThat(server.runtime().isReady()).isFalse();
         assertThat(closing).isNotDone();
         release.countDown();
-        assertThat(inFlight.get(10, TimeUnit.SECONDS).getHop().getName()).isEqualTo("finished");
-        closing.get(20, TimeUnit.SECONDS);
+        assertThat(inFlight.get(60, TimeUnit.SECONDS).getHop().getName()).isEqualTo("finished");
+        closing.get(60, TimeUnit.SECONDS);
         server.close();
     }
 

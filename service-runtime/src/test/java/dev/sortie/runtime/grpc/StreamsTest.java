@@ -77,7 +77,7 @@ class StreamsTest {
         call.get().request(3);
         await(() -> received.get() == 4);
         call.get().cancel("enough", null);
-        assertThat(ended.get(10, TimeUnit.SECONDS)).isNotNull();
+        assertThat(ended.get(60, TimeUnit.SECONDS)).isNotNull();
     }
 
     @Test
@@ -125,7 +125,7 @@ class StreamsTest {
             sender.onNext(append(i));
         }
         sender.onCompleted();
-        assertThat(answer.get(20, TimeUnit.SECONDS).getAppendedCount()).isEqualTo(500);
+        assertThat(answer.get(60, TimeUnit.SECONDS).getAppendedCount()).isEqualTo(500);
     }
 
     @Test
@@ -153,7 +153,7 @@ class StreamsTest {
         }
         assertThat(sent).isLessThan(4_000); // 250 MiB would have been taken otherwise
         release.countDown();
-        assertThat(answer.get(20, TimeUnit.SECONDS)).isNotNull();
+        assertThat(answer.get(60, TimeUnit.SECONDS)).isNotNull();
     }
 
     @Test
@@ -173,7 +173,7 @@ class StreamsTest {
         sender.onNext(append(1));
         StatusAssert.fails(() -> {
                     try {
-                        answer.get(20, TimeUnit.SECONDS);
+                        answer.get(60, TimeUnit.SECONDS);
                     } catch (ExecutionException failed) {
                         throw failed.getCause();
                     }
@@ -193,7 +193,7 @@ class StreamsTest {
         var call = new AtomicReference<ClientCallStreamObserver<TailLogsRequest>>();
         ExecutionServiceGrpc.newStub(SERVER.channel("viewer"))
                 .tailLogs(tailRequest(), receiver(call, new AtomicInteger()));
-        assertThat(ended.get(20, TimeUnit.SECONDS)).isNotNull();
+        assertThat(ended.get(60, TimeUnit.SECONDS)).isNotNull();
         call.get().cancel("enough", null);
     }
 
@@ -229,7 +229,7 @@ class StreamsTest {
             var stopping = Thread.ofVirtual().start(() -> server.runtime().close());
             StatusAssert.fails(() -> {
                         try {
-                            cut.get(20, TimeUnit.SECONDS);
+                            cut.get(60, TimeUnit.SECONDS);
                         } catch (ExecutionException failed) {
                             throw failed.getCause();
                         }
@@ -238,7 +238,7 @@ class StreamsTest {
                     .metadata("dependency", "server");
             sender.onNext(append(2));
             sender.onCompleted();
-            assertThat(whole.get(20, TimeUnit.SECONDS).getAppendedCount()).isEqualTo(2);
+            assertThat(whole.get(60, TimeUnit.SECONDS).getAppendedCount()).isEqualTo(2);
             stopping.join();
         }
     }
@@ -263,14 +263,14 @@ class StreamsTest {
         sender.onNext(AppendLogsRequest.newBuilder().setExecutionId("no uuid").build());
         StatusAssert.fails(() -> {
                     try {
-                        answer.get(20, TimeUnit.SECONDS);
+                        answer.get(60, TimeUnit.SECONDS);
                     } catch (ExecutionException failed) {
                         throw failed.getCause();
                     }
                 })
                 .with(Status.Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_FIELD_INVALID)
                 .field("execution_id");
-        assertThat(ended.get(10, TimeUnit.SECONDS)).isNotNull();
+        assertThat(ended.get(60, TimeUnit.SECONDS)).isNotNull();
     }
 
     @Test
@@ -288,7 +288,7 @@ class StreamsTest {
                     .tailLogs(tailRequest())
                     .hasNext());
         }
-        assertThat(seen.get(10, TimeUnit.SECONDS))
+        assertThat(seen.get(60, TimeUnit.SECONDS))
                 .isEqualTo("service for " + FakeAuthenticator.DEVELOPER.userId() + " the-id true");
     }
 
@@ -381,7 +381,7 @@ class StreamsTest {
     }
 
     private static void await(java.util.function.BooleanSupplier condition) {
-        if (!within(Duration.ofSeconds(20), condition)) {
+        if (!within(Duration.ofSeconds(60), condition)) {
             throw new AssertionError("waited in vain");
         }
     }

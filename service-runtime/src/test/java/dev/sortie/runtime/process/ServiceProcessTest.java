@@ -191,9 +191,9 @@ class ServiceProcessTest {
                 throw new IllegalStateException("on purpose");
             }
         })) {
-            assertThat(runs.poll(10, TimeUnit.SECONDS)).isEqualTo(1);
+            assertThat(runs.poll(60, TimeUnit.SECONDS)).isEqualTo(1);
             job.wake();
-            assertThat(runs.poll(10, TimeUnit.SECONDS)).isEqualTo(2);
+            assertThat(runs.poll(60, TimeUnit.SECONDS)).isEqualTo(2);
             job.close();
             job.wake();
             assertThat(runs.poll(50, TimeUnit.MILLISECONDS)).isNull();

@@ -82,11 +82,11 @@ class CombinerTest {
 
         first.countDown();
 
-        assertThat(one.get(20, TimeUnit.SECONDS)).isEqualTo("first");
+        assertThat(one.get(60, TimeUnit.SECONDS)).isEqualTo("first");
         for (int i = 0; i < 20; i++) {
-            assertThat(calls.get(i).get(20, TimeUnit.SECONDS)).isEqualTo("together-" + i);
+            assertThat(calls.get(i).get(60, TimeUnit.SECONDS)).isEqualTo("together-" + i);
         }
-        assertThatThrownBy(() -> calls.get(20).get(20, TimeUnit.SECONDS))
+        assertThatThrownBy(() -> calls.get(20).get(60, TimeUnit.SECONDS))
                 .hasCauseInstanceOf(FailureException.class)
                 .hasMessageContaining("refused-together is refused");
         assertThat(transactions).hasSize(2);
@@ -104,9 +104,9 @@ class CombinerTest {
 
         first.countDown();
 
-        assertThat(before.get(20, TimeUnit.SECONDS)).isEqualTo("beside-1");
-        assertThat(after.get(20, TimeUnit.SECONDS)).isEqualTo("beside-2");
-        assertThatThrownBy(() -> bad.get(20, TimeUnit.SECONDS)).hasCauseInstanceOf(ConstraintViolation.class);
+        assertThat(before.get(60, TimeUnit.SECONDS)).isEqualTo("beside-1");
+        assertThat(after.get(60, TimeUnit.SECONDS)).isEqualTo("beside-2");
+        assertThatThrownBy(() -> bad.get(60, TimeUnit.SECONDS)).hasCauseInstanceOf(ConstraintViolation.class);
         assertThat(one).isCompletedWithValue("first");
         assertThat(count("beside-%")).isEqualTo(2);
     }
@@ -128,16 +128,16 @@ class CombinerTest {
         var made = new ArrayList<String>();
         int stored = 0;
         for (var answer : answers) {
-            var it = answer.get(20, TimeUnit.SECONDS);
+            var it = answer.get(60, TimeUnit.SECONDS);
             stored += it.stored() == null ? 0 : 1;
             made.add(text(it));
         }
         assertThat(stored).isEqualTo(2);
         assertThat(made).containsOnly(made.getFirst());
-        assertThatThrownBy(() -> reused.get(20, TimeUnit.SECONDS))
+        assertThatThrownBy(() -> reused.get(60, TimeUnit.SECONDS))
                 .hasMessageContaining(ErrorReason.ERROR_REASON_REQUEST_ID_REUSED.name());
         assertThat(count("same-%")).isEqualTo(1);
-        assertThat(one.get(20, TimeUnit.SECONDS)).isEqualTo("first");
+        assertThat(one.get(60, TimeUnit.SECONDS)).isEqualTo("first");
     }
 
     @Test
@@ -157,15 +157,15 @@ class CombinerTest {
                     }
                 },
                 Thread::startVirtualThread);
-        assertThatThrownBy(() -> hurried.get(20, TimeUnit.SECONDS))
+        assertThatThrownBy(() -> hurried.get(60, TimeUnit.SECONDS))
                 .hasMessageContaining(ErrorReason.ERROR_REASON_DEADLINE_EXCEEDED.name());
         gone.cancel(Status.CANCELLED.asException());
 
         first.countDown();
 
-        assertThatThrownBy(() -> cancelled.get(20, TimeUnit.SECONDS))
+        assertThatThrownBy(() -> cancelled.get(60, TimeUnit.SECONDS))
                 .isInstanceOfAny(ExecutionException.class, CancellationException.class);
-        assertThat(one.get(20, TimeUnit.SECONDS)).isEqualTo("first");
+        assertThat(one.get(60, TimeUnit.SECONDS)).isEqualTo("first");
         assertThat(count("gone")).isZero();
     }
 
@@ -187,7 +187,7 @@ class CombinerTest {
                 future.completeExceptionally(failed);
             }
         });
-        long until = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+        long until = System.nanoTime() + Duration.ofSeconds(60).toNanos();
         while (!future.isDone() && thread.getState() != Thread.State.TIMED_WAITING && System.nanoTime() < until) {
             TimeUnit.MILLISECONDS.sleep(1);
         }
@@ -220,7 +220,7 @@ class CombinerTest {
 
     private static void await(CountDownLatch latch) {
         try {
-            assertThat(latch.await(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(latch.await(60, TimeUnit.SECONDS)).isTrue();
         } catch (InterruptedException interrupted) {
             throw new AssertionError(interrupted);
         }
