@@ -19,9 +19,11 @@ import dev.sortie.agent.domain.Work;
 import dev.sortie.agent.domain.WorkOrders;
 import dev.sortie.agent.domain.WorkSignals;
 import dev.sortie.agent.domain.Workers;
+import dev.sortie.agent.store.CheckpointStore;
 import dev.sortie.agent.store.ClaimStore;
 import dev.sortie.agent.store.ExecutionStore;
 import dev.sortie.agent.store.LaneStore;
+import dev.sortie.agent.store.LateReportStore;
 import dev.sortie.agent.store.LogStore;
 import dev.sortie.agent.store.QueueStore;
 import dev.sortie.agent.store.WorkOrderStore;
@@ -78,10 +80,14 @@ public final class AgentServer implements AutoCloseable {
         var laneStore = new LaneStore();
         var logStore = new LogStore();
         var presence = new Presence(workerStore);
-        var claiming = new Claiming(claimStore, laneStore, workerStore, signals, ids);
+        var checkpointStore = new CheckpointStore();
+        var lateReportStore = new LateReportStore();
+        var claiming = new Claiming(claimStore, laneStore, checkpointStore, workerStore, signals, ids);
         var work = new Work(
                 claimStore,
                 claiming,
+                checkpointStore,
+                lateReportStore,
                 workerStore,
                 presence,
                 signals,
@@ -89,8 +95,9 @@ public final class AgentServer implements AutoCloseable {
                 () -> ThreadLocalRandom.current().nextDouble());
         var workers = new Workers(workerStore, work, signals, ids);
         var queues = new Queues(new QueueStore(), laneStore, signals, ids);
-        var workOrders = new WorkOrders(new WorkOrderStore(), laneStore, queues, work, subjects, signals, ids);
-        var executions = new Executions(new ExecutionStore());
+        var workOrders =
+                new WorkOrders(new WorkOrderStore(), laneStore, checkpointStore, queues, work, subjects, signals, ids);
+        var executions = new Executions(new ExecutionStore(), lateReportStore);
         var logs = new Logs(logStore, logSignals);
 
         this.jobs = new AgentJobs(

@@ -50,8 +50,8 @@ public final class ExecutionGrpcService extends ExecutionServiceGrpc.ExecutionSe
                 observer,
                 r -> uuid(r.getExecutionId()),
                 executions::get,
-                execution -> GetExecutionResponse.newBuilder()
-                        .setExecution(ExecutionProtos.toMessage(execution))
+                found -> GetExecutionResponse.newBuilder()
+                        .setExecution(ExecutionProtos.toMessage(found))
                         .build());
     }
 

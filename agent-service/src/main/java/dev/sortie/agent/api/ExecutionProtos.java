@@ -8,6 +8,8 @@ import static dev.sortie.runtime.grpc.Messages.uuid;
 
 import dev.sortie.agent.domain.Execution;
 import dev.sortie.agent.domain.ExecutionStatus;
+import dev.sortie.agent.domain.Executions;
+import dev.sortie.agent.domain.LateReport;
 import dev.sortie.agent.domain.LogLevel;
 import dev.sortie.agent.domain.LogLine;
 import dev.sortie.agent.domain.Logs;
@@ -35,7 +37,8 @@ final class ExecutionProtos {
                 .setStderr(report.stderr())
                 .setErrorMessage(execution.errorMessage())
                 .setStartTime(timestamp(execution.startedAt()))
-                .setUpdateTime(timestamp(execution.updatedAt()));
+                .setUpdateTime(timestamp(execution.updatedAt()))
+                .setHasLateReport(execution.hasLateReport());
         var subject = execution.subject();
         if (subject != null) {
             var id = subject.id().toString();
@@ -52,6 +55,34 @@ final class ExecutionProtos {
         }
         if (execution.completedAt() != null) {
             message.setCompleteTime(timestamp(execution.completedAt()));
+        }
+        return message.build();
+    }
+
+    static dev.sortie.agent.v1.Execution toMessage(Executions.Found found) {
+        var message = toMessage(found.execution());
+        var late = found.lateReport();
+        return late == null
+                ? message
+                : message.toBuilder().setLateReport(toMessage(late)).build();
+    }
+
+    private static dev.sortie.agent.v1.LateReport toMessage(LateReport late) {
+        var report = late.report();
+        var message = dev.sortie.agent.v1.LateReport.newBuilder()
+                .setStatus(toMessage(late.status()))
+                .setErrorMessage(late.errorMessage())
+                .setStdout(report.stdout())
+                .setStderr(report.stderr())
+                .setReportTime(timestamp(late.reportedAt()));
+        if (late.result() != null) {
+            message.setResult(struct(late.result()));
+        }
+        if (report.exitCode() != null) {
+            message.setExitCode(report.exitCode());
+        }
+        if (report.metrics() != null) {
+            message.setMetrics(struct(report.metrics()));
         }
         return message.build();
     }

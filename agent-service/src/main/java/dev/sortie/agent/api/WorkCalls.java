@@ -15,6 +15,7 @@ public final class WorkCalls {
     // Of one kind: one at work, the others at their commits.
     private static final int AT_ONCE = 4;
     private static final int MAX_ITEMS = 1_000;
+    private static final int CHARACTERS = 4_096; // of a checkpoint that weigh as much as a claim
 
     private final Combiner<Claiming.ClaimRequest, List<ClaimedWork>> claims;
     private final Combiner<Work.Heartbeat, List<HeartbeatOutcome>> heartbeats;
@@ -29,16 +30,18 @@ public final class WorkCalls {
                 MAX_ITEMS,
                 claim -> Math.max(1, claim.maxOrders()),
                 claiming::claim);
-        this.heartbeats = new Combiner<>(
-                database,
-                meters,
-                "heartbeat",
-                AT_ONCE,
-                MAX_ITEMS,
-                heartbeat -> heartbeat.claims().size() + 1,
-                work::heartbeat);
+        this.heartbeats =
+                new Combiner<>(database, meters, "heartbeat", AT_ONCE, MAX_ITEMS, WorkCalls::weight, work::heartbeat);
         this.ends = new Combiner<>(
                 database, meters, "end", AT_ONCE, MAX_ITEMS, end -> end.items().size(), work::end);
+    }
+
+    /** Also by size: what is written by one transaction stays within a few megabytes. */
+    private static int weight(Work.Heartbeat heartbeat) {
+        long size = heartbeat.checkpoints().values().stream()
+                .mapToLong(String::length)
+                .sum();
+        return heartbeat.claims().size() + 1 + (int) (size / CHARACTERS);
     }
 
     Combiner<Claiming.ClaimRequest, List<ClaimedWork>> claims() {

@@ -214,8 +214,10 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
 
     private void giveBack(ClaimWorkResponse response) {
         var releases = response.getClaimsList().stream()
-                .map(claim -> new Work.Release(new ClaimReference(
-                        UUID.fromString(claim.getWorkOrder().getWorkOrderId()), claim.getClaimToken())))
+                .map(claim -> new Work.Release(
+                        new ClaimReference(
+                                UUID.fromString(claim.getWorkOrder().getWorkOrderId()), claim.getClaimToken()),
+                        null))
                 .toList();
         var caller = CallContext.principal();
         // Outside of the call, which is over.

@@ -101,6 +101,14 @@ final class WorkOrderProtos {
                 contentHash(order));
     }
 
+    static dev.sortie.agent.v1.WorkOrder toMessageFor(Principal caller, WorkOrders.Found found) {
+        var message = toMessageFor(caller, found.order());
+        var checkpoint = found.checkpoint();
+        return checkpoint == null
+                ? message
+                : message.toBuilder().setCheckpoint(struct(checkpoint)).build();
+    }
+
     /**
      * As a caller may see it: without the handles of credentials, unless it is a service. The worker that holds the order
      * has them from its claim, and they are for nobody else.
@@ -246,6 +254,7 @@ final class WorkOrderProtos {
                 .clearCancelRequested()
                 .clearUpdateTime()
                 .clearEtag()
+                .clearCheckpoint()
                 .setPriority(order.getPriority() == 0 ? WorkOrder.DEFAULT_PRIORITY : order.getPriority())
                 .build();
         return hash(said);

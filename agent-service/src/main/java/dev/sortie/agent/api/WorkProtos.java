@@ -2,6 +2,7 @@ package dev.sortie.agent.api;
 
 import static dev.sortie.runtime.grpc.Messages.duration;
 import static dev.sortie.runtime.grpc.Messages.json;
+import static dev.sortie.runtime.grpc.Messages.struct;
 import static dev.sortie.runtime.grpc.Messages.timestamp;
 import static dev.sortie.runtime.grpc.Messages.uuid;
 
@@ -18,9 +19,17 @@ import dev.sortie.agent.v1.CompleteWorkRequest;
 import dev.sortie.agent.v1.FailWorkRequest;
 import dev.sortie.agent.v1.HeartbeatWorkRequest;
 import dev.sortie.agent.v1.ReleaseWorkRequest;
+import dev.sortie.agent.v1.WorkCheckpoint;
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.failure.FailureStatuses;
+import dev.sortie.type.v1.ErrorReason;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.stream.Collectors;
 
 /** Claims and what becomes of them, as messages. */
 final class WorkProtos {
@@ -42,7 +51,8 @@ final class WorkProtos {
         return new Work.Heartbeat(
                 uuid(request.getWorkerId()),
                 request.getClaimsList().stream().map(WorkProtos::toReference).toList(),
-                request.hasLeaseDuration() ? duration(request.getLeaseDuration()) : null);
+                request.hasLeaseDuration() ? duration(request.getLeaseDuration()) : null,
+                toCheckpoints(request.getCheckpointsList(), request.getClaimsList()));
     }
 
     static List<Work.Completion> toCompletions(CompleteWorkRequest request) {
@@ -67,26 +77,60 @@ final class WorkProtos {
                     failure.getErrorMessage(),
                     !failure.getNonRetryable(),
                     failure.hasRetryDelay() ? duration(failure.getRetryDelay()) : null,
-                    toReport(failure.getReport(), "failures[" + i + "].report")));
+                    toReport(failure.getReport(), "failures[" + i + "].report"),
+                    failure.hasCheckpoint() ? json(failure.getCheckpoint(), "failures[" + i + "].checkpoint") : null));
         }
         return failures;
     }
 
     static List<Work.Release> toReleases(ReleaseWorkRequest request) {
+        var checkpoints = toCheckpoints(request.getCheckpointsList(), request.getClaimsList());
         return request.getClaimsList().stream()
-                .map(claim -> new Work.Release(toReference(claim)))
+                .map(WorkProtos::toReference)
+                .map(claim -> new Work.Release(claim, checkpoints.get(claim.workOrderId())))
                 .toList();
+    }
+
+    /** By order: each of a claim in the same request, at most one of each. */
+    private static Map<UUID, String> toCheckpoints(
+            List<WorkCheckpoint> checkpoints, List<dev.sortie.agent.v1.ClaimReference> claims) {
+        if (checkpoints.isEmpty()) {
+            return Map.of();
+        }
+        var claimed = claims.stream().map(claim -> uuid(claim.getWorkOrderId())).collect(Collectors.toSet());
+        var said = new HashMap<UUID, String>();
+        for (int i = 0; i < checkpoints.size(); i++) {
+            var field = "checkpoints[" + i + "]";
+            var id = uuid(checkpoints.get(i).getWorkOrderId());
+            if (!claimed.contains(id)) {
+                throw invalid(field, "of no claim in the request (expected: the order of one of the claims)");
+            }
+            if (said.put(id, json(checkpoints.get(i).getCheckpoint(), field + ".checkpoint")) != null) {
+                throw invalid(field, "is there twice (expected: one of each order)");
+            }
+        }
+        return said;
+    }
+
+    private static FailureException invalid(String field, String what) {
+        return Failure.invalidArgument(ErrorReason.ERROR_REASON_FIELD_INVALID, field + ".work_order_id", what)
+                .with("field_count", 1)
+                .exception();
     }
 
     static ClaimWorkResponse toResponse(List<ClaimedWork> claims) {
         var response = ClaimWorkResponse.newBuilder();
         for (var claim : claims) {
-            response.addClaims(dev.sortie.agent.v1.ClaimedWork.newBuilder()
+            var message = dev.sortie.agent.v1.ClaimedWork.newBuilder()
                     .setWorkOrder(WorkOrderProtos.toMessage(claim.order()))
                     .setClaimToken(claim.token())
                     .setExecutionId(claim.executionId().toString())
                     .setAttempt(claim.order().attempt())
-                    .setLeaseExpireTime(timestamp(claim.leaseExpiresAt())));
+                    .setLeaseExpireTime(timestamp(claim.leaseExpiresAt()));
+            if (claim.checkpoint() != null) {
+                message.setCheckpoint(struct(claim.checkpoint()));
+            }
+            response.addClaims(message);
         }
         return response.build();
     }

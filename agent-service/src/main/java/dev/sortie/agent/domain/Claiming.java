@@ -1,5 +1,6 @@
 package dev.sortie.agent.domain;
 
+import dev.sortie.agent.store.CheckpointStore;
 import dev.sortie.agent.store.ClaimStore;
 import dev.sortie.agent.store.LaneStore;
 import dev.sortie.agent.store.WorkerStore;
@@ -39,6 +40,7 @@ public final class Claiming {
 
     private final ClaimStore claims;
     private final LaneStore lanes;
+    private final CheckpointStore checkpoints;
     private final WorkerStore workers;
     private final WorkSignals signals;
     private final Ids ids;
@@ -46,9 +48,16 @@ public final class Claiming {
     // Queues that are known to be claimed from in turn; they stay so.
     private final Set<String> inTurn = ConcurrentHashMap.newKeySet();
 
-    public Claiming(ClaimStore claims, LaneStore lanes, WorkerStore workers, WorkSignals signals, Ids ids) {
+    public Claiming(
+            ClaimStore claims,
+            LaneStore lanes,
+            CheckpointStore checkpoints,
+            WorkerStore workers,
+            WorkSignals signals,
+            Ids ids) {
         this.claims = claims;
         this.lanes = lanes;
+        this.checkpoints = checkpoints;
         this.workers = workers;
         this.signals = signals;
         this.ids = ids;
@@ -139,13 +148,15 @@ public final class Claiming {
         turns.forEach(turn -> inTurn.add(turn.queueName()));
         var dealt = deal(tx, group, ready, turns);
         var chosen = chosen(tx, dealt);
+        var known = checkpoints(tx, dealt, chosen);
         var taken = new ArrayList<ClaimedWork>();
         for (var share : dealt) {
-            var order = share.ready() != null ? share.ready().order() : chosen.get(share.workOrderId());
-            if (order == null || !share.claimant().hasRoomFor(order)) {
+            var order = share.order(chosen);
+            var checkpoint = known.get(share.workOrderId());
+            if (order == null || !share.claimant().hasRoomFor(order, checkpoint)) {
                 continue; // cancelled this moment, or too much for one answer
             }
-            var work = claimed(tx, share.claimant(), order);
+            var work = claimed(tx, share.claimant(), order, checkpoint);
             share.claimant().take(work);
             taken.add(work);
             tx.change(change(work), share.claimant().item.principal());
@@ -217,7 +228,17 @@ public final class Claiming {
         return chosen;
     }
 
-    private ClaimedWork claimed(Tx tx, Claimant claimant, WorkOrder order) {
+    /** How far those of the orders have got that were claimed before; by a statement of its own, for they are locked. */
+    private Map<UUID, String> checkpoints(Tx tx, List<Share> dealt, Map<UUID, WorkOrder> chosen) {
+        var before = dealt.stream()
+                .map(share -> share.order(chosen))
+                .filter(order -> order != null && order.claimedAt() != null)
+                .map(WorkOrder::id)
+                .toList();
+        return before.isEmpty() ? Map.of() : checkpoints.find(tx, before);
+    }
+
+    private ClaimedWork claimed(Tx tx, Claimant claimant, WorkOrder order, @Nullable String checkpoint) {
         var worker = Objects.requireNonNull(claimant.worker);
         var wish = claimant.item.value().leaseDuration();
         var endsAt = tx.now().plus(order.timeout());
@@ -226,7 +247,8 @@ public final class Claiming {
                 tokens.next(),
                 ids.next(),
                 earlier(Work.from(tx.now(), wish == null ? worker.leaseDuration() : wish), endsAt),
-                endsAt);
+                endsAt,
+                checkpoint);
     }
 
     /**
@@ -234,7 +256,13 @@ public final class Claiming {
      *
      * @param ready null when it is not locked yet
      */
-    private record Share(Claimant claimant, UUID workOrderId, ClaimStore.@Nullable Ready ready) {}
+    private record Share(Claimant claimant, UUID workOrderId, ClaimStore.@Nullable Ready ready) {
+        /** The order, locked; null when it is no longer to be had. */
+        @Nullable
+        WorkOrder order(Map<UUID, WorkOrder> chosen) {
+            return ready != null ? ready.order() : chosen.get(workOrderId);
+        }
+    }
 
     /** Workers that were thought to be gone are there again. */
     private void revive(Tx tx, List<Claimant> claimants, List<ClaimedWork> claimed) {
@@ -271,21 +299,21 @@ public final class Claiming {
         }
 
         /** As much as an answer has room for, at least one. */
-        boolean hasRoomFor(WorkOrder order) {
-            return claimed.isEmpty() || size + size(order) <= MAX_ANSWER;
+        boolean hasRoomFor(WorkOrder order, @Nullable String checkpoint) {
+            return claimed.isEmpty() || size + size(order.payload()) + size(checkpoint) <= MAX_ANSWER;
         }
 
         void take(ClaimedWork work) {
             claimed.add(work);
-            size += size(work.order());
+            size += size(work.order().payload()) + size(work.checkpoint());
         }
 
         Outcome<List<ClaimedWork>> outcome() {
             return refusal == null ? Outcome.of(claimed) : Outcome.refused(refusal);
         }
 
-        private static long size(WorkOrder order) {
-            return order.payload() == null ? 0 : order.payload().length();
+        private static long size(@Nullable String json) {
+            return json == null ? 0 : json.length();
         }
     }
 

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What is known of a claim that is not current.
  *
+ * @param executionId the claim's attempt; null when the order never had such a claim
  * @param execution what the claim's attempt came to; null when the order never had such a claim
  * @param givenBack whether it was given back
  */
@@ -16,5 +17,6 @@ public record EndedClaim(
         WorkOrderStatus status,
         Instant runAt,
         boolean cancelRequested,
+        @Nullable UUID executionId,
         @Nullable ExecutionStatus execution,
         boolean givenBack) {}

@@ -16,4 +16,5 @@ public record Execution(
         String errorMessage,
         Instant startedAt,
         @Nullable Instant completedAt,
-        Instant updatedAt) {}
+        Instant updatedAt,
+        boolean hasLateReport) {}

@@ -1,6 +1,7 @@
 package dev.sortie.agent.domain;
 
 import dev.sortie.agent.store.ExecutionStore;
+import dev.sortie.agent.store.LateReportStore;
 import dev.sortie.runtime.sql.Queries;
 import java.util.List;
 import java.util.UUID;
@@ -9,10 +10,15 @@ import org.jspecify.annotations.Nullable;
 /** Executions: the attempts at orders. */
 public final class Executions {
     private final ExecutionStore executions;
+    private final LateReportStore lateReports;
 
-    public Executions(ExecutionStore executions) {
+    public Executions(ExecutionStore executions, LateReportStore lateReports) {
         this.executions = executions;
+        this.lateReports = lateReports;
     }
+
+    /** An execution, with what came too late; null when nothing did. */
+    public record Found(Execution execution, @Nullable LateReport lateReport) {}
 
     /**
      * What to list, newest first.
@@ -26,8 +32,11 @@ public final class Executions {
             @Nullable UUID before,
             int limit) {}
 
-    public Execution get(Queries queries, UUID id) {
-        return executions.find(queries, id).orElseThrow(() -> AgentFailures.notFound("execution", id));
+    public Found get(Queries queries, UUID id) {
+        var execution = executions.find(queries, id).orElseThrow(() -> AgentFailures.notFound("execution", id));
+        return new Found(
+                execution,
+                execution.hasLateReport() ? lateReports.find(queries, id).orElse(null) : null);
     }
 
     public List<Execution> list(Queries queries, ListRequest request) {

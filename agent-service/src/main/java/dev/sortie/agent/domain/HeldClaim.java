@@ -24,6 +24,7 @@ public record HeldClaim(
         RetryPolicy retryPolicy,
         Instant runAt,
         Instant claimedAt,
+        Instant leaseExpiresAt,
         int forgivenRetries,
         long version) {
     static final String LEASE_RAN_OUT = "the lease ran out before a result was handed in";
@@ -81,6 +82,11 @@ public record HeldClaim(
             Instant now,
             double random) {
         return again(ExecutionStatus.FAILED, errorMessage, retryable, retryDelay, report, now, random);
+    }
+
+    /** True while its lease runs. */
+    boolean isCurrent(Instant now) {
+        return leaseExpiresAt.isAfter(now);
     }
 
     /** The lease ran out. */

@@ -1,9 +1,12 @@
 package dev.sortie.agent.domain;
 
+import dev.sortie.agent.store.CheckpointStore;
 import dev.sortie.agent.store.ClaimStore;
+import dev.sortie.agent.store.LateReportStore;
 import dev.sortie.agent.store.WorkerStore;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
+import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.sql.Change;
 import dev.sortie.runtime.sql.Combiner.Item;
 import dev.sortie.runtime.sql.Combiner.Outcome;
@@ -37,6 +40,8 @@ public final class Work {
 
     private final ClaimStore claims;
     private final Claiming claiming;
+    private final CheckpointStore checkpoints;
+    private final LateReportStore lateReports;
     private final WorkerStore workers;
     private final Presence presence;
     private final WorkSignals signals;
@@ -46,6 +51,8 @@ public final class Work {
     public Work(
             ClaimStore claims,
             Claiming claiming,
+            CheckpointStore checkpoints,
+            LateReportStore lateReports,
             WorkerStore workers,
             Presence presence,
             WorkSignals signals,
@@ -53,6 +60,8 @@ public final class Work {
             DoubleSupplier random) {
         this.claims = claims;
         this.claiming = claiming;
+        this.checkpoints = checkpoints;
+        this.lateReports = lateReports;
         this.workers = workers;
         this.presence = presence;
         this.signals = signals;
@@ -60,22 +69,33 @@ public final class Work {
         this.random = random;
     }
 
-    /** A heartbeat. */
+    /**
+     * A heartbeat.
+     *
+     * @param leaseDuration null for the worker's own
+     * @param checkpoints how far the work on some of the orders has got, JSON objects by order
+     */
     public record Heartbeat(
             UUID workerId,
             List<ClaimReference> claims,
-            @Nullable Duration leaseDuration) {}
+            @Nullable Duration leaseDuration,
+            Map<UUID, String> checkpoints) {}
 
     /** A result. */
     public record Completion(ClaimReference claim, String result, ExecutionReport report) implements EndItem {}
 
-    /** A failed attempt. */
+    /**
+     * A failed attempt.
+     *
+     * @param checkpoint how far it had got, a JSON object; null for what a heartbeat said
+     */
     public record FailedAttempt(
             ClaimReference claim,
             String errorMessage,
             boolean retryable,
             @Nullable Duration retryDelay,
-            ExecutionReport report)
+            ExecutionReport report,
+            @Nullable String checkpoint)
             implements EndItem {}
 
     /**
@@ -90,8 +110,12 @@ public final class Work {
         ClaimReference claim();
     }
 
-    /** A claim that is given back untouched. */
-    public record Release(ClaimReference claim) implements EndItem {}
+    /**
+     * A claim that is given back.
+     *
+     * @param checkpoint how far it had got, a JSON object; null for what a heartbeat said
+     */
+    public record Release(ClaimReference claim, @Nullable String checkpoint) implements EndItem {}
 
     /** Moves the ends of leases, each as far as it may go, and tells of orders that were cancelled. */
     public List<Outcome<List<HeartbeatOutcome>>> heartbeat(Tx tx, List<Item<Heartbeat>> items) {
@@ -114,6 +138,18 @@ public final class Work {
         if (!extensions.isEmpty()) {
             claims.extend(tx, extensions)
                     .forEach(l -> extended.put(new Key(l.workOrderId(), l.claimHash()), l.expiresAt()));
+        }
+        var said = new HashMap<UUID, String>();
+        for (var item : items) {
+            for (var claim : item.value().claims()) {
+                var checkpoint = item.value().checkpoints().get(claim.workOrderId());
+                if (checkpoint != null && extended.containsKey(key(claim))) {
+                    said.put(claim.workOrderId(), checkpoint);
+                }
+            }
+        }
+        if (!said.isEmpty()) {
+            checkpoints.put(tx, said);
         }
         var stale = ended(
                 tx,
@@ -153,48 +189,124 @@ public final class Work {
         return Outcome.of(outcomes);
     }
 
-    /** Ends claims, by results, failures and releases: those that are current, each by the first who ends it. */
+    /**
+     * Ends claims, by results, failures and releases: those that are current, each by the first who ends it. Results and
+     * failures that come too late are kept with the attempts that they are of.
+     */
     public List<Outcome<List<WorkOutcome>>> end(Tx tx, List<Item<Ends>> items) {
         var references = items.stream()
                 .flatMap(item -> item.value().items().stream().map(EndItem::claim))
                 .distinct()
                 .toList();
         var held = new HashMap<Key, HeldClaim>();
-        claims.lockCurrent(tx, references).forEach(h -> held.put(new Key(h.workOrderId(), h.claimHash()), h));
+        claims.lockClaims(tx, references).forEach(h -> held.put(new Key(h.workOrderId(), h.claimHash()), h));
         var stale = ended(tx, references, reference -> !held.containsKey(key(reference)));
-        var ends = new LinkedHashMap<Key, HeldClaim.End>();
+        var endings = new Endings(tx, held, stale);
         var outcomes = new ArrayList<Outcome<List<WorkOutcome>>>();
         for (var item : items) {
-            var own = new ArrayList<WorkOutcome>();
-            for (var ending : item.value().items()) {
-                var key = key(ending.claim());
-                var current = held.get(key);
-                var earlier = ends.get(key);
-                if (earlier != null) {
-                    own.add(outcome(ending, earlier));
-                } else if (current != null) {
-                    var end = decide(ending, current, tx.now());
-                    ends.put(key, end);
-                    tx.change(change(end), item.principal());
-                    own.add(new WorkOutcome(
-                            ending.claim().workOrderId(),
-                            end.status(),
-                            nextRun(end.status(), end.runAt()),
-                            false,
-                            null));
-                } else {
-                    own.add(outcome(ending, stale.get(key)));
-                }
-            }
+            var own = item.value().items().stream()
+                    .map(ending -> endings.end(ending, item.principal()))
+                    .toList();
             outcomes.add(
                     own.stream().allMatch(outcome -> outcome.failure() != null)
                             ? Outcome.refused(refused(own.getFirst().failure()))
                             : Outcome.of(own));
         }
-        var all = List.copyOf(ends.values());
-        write(tx, all);
-        tx.afterCommit(() -> all.forEach(end -> presence.touch(end.claim().workerId(), tx.now())));
+        endings.write();
         return outcomes;
+    }
+
+    /** What is ended by one transaction. */
+    private final class Endings {
+        private final Tx tx;
+        private final Map<Key, HeldClaim> held;
+        private final Map<Key, EndedClaim> stale;
+        private final Map<Key, HeldClaim.End> ends = new LinkedHashMap<>();
+        private final Map<UUID, String> said = new HashMap<>();
+        private final Map<UUID, LateReport> late = new LinkedHashMap<>();
+
+        Endings(Tx tx, Map<Key, HeldClaim> held, Map<Key, EndedClaim> stale) {
+            this.tx = tx;
+            this.held = held;
+            this.stale = stale;
+        }
+
+        WorkOutcome end(EndItem item, Principal caller) {
+            var key = key(item.claim());
+            var claim = held.get(key);
+            if (claim != null && !ends.containsKey(key)) {
+                if (claim.isCurrent(tx.now())) {
+                    return accept(item, key, claim, caller);
+                }
+                var ranOut = claim.timeOut(tx.now(), random.getAsDouble()); // and nobody has ended it yet
+                ends.put(key, ranOut);
+                tx.change(change(ranOut));
+            }
+            var earlier = ends.get(key);
+            var known = stale.get(key);
+            var outcome = earlier == null ? outcome(item, known) : outcome(item, earlier);
+            if (outcome.failure() != null && earlier != null) {
+                keep(item, earlier.claim().executionId());
+            } else if (outcome.failure() != null && known != null && known.executionId() != null) {
+                keep(item, known.executionId());
+            }
+            return outcome;
+        }
+
+        private WorkOutcome accept(EndItem item, Key key, HeldClaim claim, Principal caller) {
+            var end = decide(item, claim, tx.now());
+            ends.put(key, end);
+            tx.change(change(end), caller);
+            var checkpoint = checkpoint(item);
+            if (checkpoint != null) {
+                said.put(claim.workOrderId(), checkpoint);
+            }
+            return new WorkOutcome(claim.workOrderId(), end.status(), nextRun(end.status(), end.runAt()), false, null);
+        }
+
+        /** What came too late, whatever came before it. */
+        private void keep(EndItem item, UUID executionId) {
+            switch (item) {
+                case Completion completion ->
+                    late.put(
+                            executionId,
+                            new LateReport(
+                                    executionId,
+                                    ExecutionStatus.COMPLETED,
+                                    completion.result(),
+                                    "",
+                                    completion.report(),
+                                    tx.now()));
+                case FailedAttempt failure ->
+                    late.put(
+                            executionId,
+                            new LateReport(
+                                    executionId,
+                                    ExecutionStatus.FAILED,
+                                    null,
+                                    failure.errorMessage(),
+                                    failure.report(),
+                                    tx.now()));
+                case Release _ -> {}
+            }
+        }
+
+        void write() {
+            if (!said.isEmpty()) {
+                checkpoints.put(tx, said);
+            }
+            var all = List.copyOf(ends.values());
+            Work.this.write(tx, all);
+            if (!late.isEmpty()) {
+                lateReports.put(tx, List.copyOf(late.values())); // their executions are there by now
+                tx.afterCommit(() -> late.values()
+                        .forEach(report -> LOG.atInfo()
+                                .addKeyValue("execution_id", report.executionId())
+                                .addKeyValue("status", report.status())
+                                .log("a report came too late and was kept")));
+            }
+            tx.afterCommit(() -> all.forEach(end -> presence.touch(end.claim().workerId(), tx.now())));
+        }
     }
 
     private HeldClaim.End decide(EndItem item, HeldClaim held, Instant now) {
@@ -209,6 +321,14 @@ public final class Work {
                         now,
                         random.getAsDouble());
             case Release _ -> held.release();
+        };
+    }
+
+    private static @Nullable String checkpoint(EndItem item) {
+        return switch (item) {
+            case Completion _ -> null;
+            case FailedAttempt failure -> failure.checkpoint();
+            case Release release -> release.checkpoint();
         };
     }
 
@@ -270,6 +390,11 @@ public final class Work {
         return ends.size();
     }
 
+    /** Takes away how far the work on orders had got that nobody will go on with. Their states are locked. */
+    void forgetCheckpoints(Tx tx, List<UUID> workOrderIds) {
+        checkpoints.forget(tx, workOrderIds);
+    }
+
     /** Gives up orders that nobody claimed in time. */
     public int expire(Tx tx, int most) {
         var expired = claims.expire(tx, most);
@@ -294,6 +419,13 @@ public final class Work {
             return;
         }
         claims.end(tx, ends);
+        var over = ends.stream()
+                .filter(end -> end.status() == WorkOrderStatus.COMPLETED || end.status() == WorkOrderStatus.CANCELLED)
+                .map(end -> end.claim().workOrderId())
+                .toList();
+        if (!over.isEmpty()) {
+            forgetCheckpoints(tx, over);
+        }
         tx.afterCommit(() -> {
             for (var end : ends) {
                 // What goes well is in the change log; an operator looks for what does not.

@@ -1,5 +1,6 @@
 package dev.sortie.agent.domain;
 
+import dev.sortie.agent.store.CheckpointStore;
 import dev.sortie.agent.store.LaneStore;
 import dev.sortie.agent.store.WorkOrderStore;
 import dev.sortie.runtime.failure.FailureException;
@@ -36,6 +37,7 @@ public final class WorkOrders {
 
     private final WorkOrderStore orders;
     private final LaneStore lanes;
+    private final CheckpointStore checkpoints;
     private final Queues queues;
     private final Work work;
     private final Subjects subjects;
@@ -45,6 +47,7 @@ public final class WorkOrders {
     public WorkOrders(
             WorkOrderStore orders,
             LaneStore lanes,
+            CheckpointStore checkpoints,
             Queues queues,
             Work work,
             Subjects subjects,
@@ -52,6 +55,7 @@ public final class WorkOrders {
             Ids ids) {
         this.orders = orders;
         this.lanes = lanes;
+        this.checkpoints = checkpoints;
         this.queues = queues;
         this.work = work;
         this.subjects = subjects;
@@ -335,8 +339,19 @@ public final class WorkOrders {
         }
     }
 
-    public WorkOrder get(Queries queries, UUID id) {
-        return orders.find(queries, id).orElseThrow(() -> AgentFailures.notFound("work_order", id));
+    /**
+     * An order with everything that is known of it.
+     *
+     * @param checkpoint how far its last attempt had got, a JSON object; null when none has said anything
+     */
+    public record Found(WorkOrder order, @Nullable String checkpoint) {}
+
+    public Found get(Queries queries, UUID id) {
+        var order = orders.find(queries, id).orElseThrow(() -> AgentFailures.notFound("work_order", id));
+        var checkpoint = order.claimedAt() == null || order.status() == WorkOrderStatus.COMPLETED
+                ? null
+                : checkpoints.find(queries, List.of(id)).get(id);
+        return new Found(order, checkpoint);
     }
 
     public List<WorkOrder> list(Queries queries, ListRequest request) {
@@ -357,6 +372,7 @@ public final class WorkOrders {
             work.cancel(tx, id);
         } else {
             orders.cancelPending(tx, id);
+            work.forgetCheckpoints(tx, List.of(id));
             tx.change(Work.change(
                     id, state.version() + 1, WorkOrderStatus.CANCELLED, state.queueName(), state.subject()));
         }

@@ -133,16 +133,17 @@ public final class ClaimStore {
     private static final String HELD_CLAIM = """
             SELECT s.work_order_id, s.queue_name, o.tool_step_id, o.task_id, s.execution_id, s.worker_id, s.claim_hash,
                 s.retry_count, o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, s.run_at,
-                s.claimed_at, s.forgiven_retries, s.version
+                s.claimed_at, s.lease_expires_at, s.forgiven_retries, s.version
             FROM work_order_states s
             JOIN work_orders o ON o.work_order_id = s.work_order_id
             """;
-    // A claim is current while its token is the order's and its lease runs; whoever comes second finds it ended. Only
-    // claimed orders have a lease: the status is not asked for, lest its index seem the better way to a few rows.
-    private static final String LOCK_CURRENT = HELD_CLAIM + """
+    // Whoever comes second finds the claim ended. Only claimed orders have a lease: the status is not asked for, lest
+    // its
+    // index seem the better way to a few rows.
+    private static final String LOCK_CLAIMS = HELD_CLAIM + """
             JOIN unnest($1::uuid[], $2::bytea[]) AS c (work_order_id, claim_hash)
               ON c.work_order_id = s.work_order_id AND c.claim_hash = s.claim_hash
-            WHERE s.lease_expires_at > $3::timestamptz
+            WHERE s.lease_expires_at IS NOT NULL
             ORDER BY s.work_order_id
             FOR NO KEY UPDATE OF s
             """;
@@ -231,7 +232,7 @@ public final class ClaimStore {
     private static final String FIND_ENDED = """
             SELECT s.work_order_id, c.claim_hash, s.status, s.run_at,
                 s.cancel_requested AND s.claim_hash = c.claim_hash AS cancel_requested,
-                x.status AS execution, coalesce(x.given_back, false) AS given_back
+                x.execution_id, x.status AS execution, coalesce(x.given_back, false) AS given_back
             FROM unnest($1::uuid[], $2::bytea[]) AS c (work_order_id, claim_hash)
             JOIN work_order_states s ON s.work_order_id = c.work_order_id
             LEFT JOIN executions x ON x.work_order_id = c.work_order_id AND x.claim_hash = c.claim_hash
@@ -336,9 +337,9 @@ public final class ClaimStore {
                 column(Instant.class, claims, ClaimedWork::endsAt));
     }
 
-    /** Locks those of the claims that are current. */
-    public List<HeldClaim> lockCurrent(Tx tx, List<ClaimReference> claims) {
-        return tx.list(LOCK_CURRENT, ClaimStore::mapHeld, ids(claims), hashes(claims), tx.now());
+    /** Locks those of the claims that nobody has ended, whether their leases run or not. */
+    public List<HeldClaim> lockClaims(Tx tx, List<ClaimReference> claims) {
+        return tx.list(LOCK_CLAIMS, ClaimStore::mapHeld, ids(claims), hashes(claims));
     }
 
     /** Locks the claim of an order, whether its lease runs or not. */
@@ -468,6 +469,7 @@ public final class ClaimStore {
                 QueueStore.retryPolicy(row),
                 Rows.instant(row, "run_at"),
                 Rows.instant(row, "claimed_at"),
+                Rows.instant(row, "lease_expires_at"),
                 row.getInteger("forgiven_retries"),
                 row.getLong("version"));
     }
@@ -479,6 +481,7 @@ public final class ClaimStore {
                 Rows.value(row, "status", WorkOrderStatus.class),
                 Rows.instant(row, "run_at"),
                 Boolean.TRUE.equals(row.getBoolean("cancel_requested")),
+                row.getUUID("execution_id"),
                 row.getString("execution") == null ? null : Rows.value(row, "execution", ExecutionStatus.class),
                 row.getBoolean("given_back"));
     }

@@ -18,7 +18,7 @@ public final class ExecutionStore {
             SELECT s.execution_id, s.work_order_id, o.tool_step_id, o.task_id, s.worker_id, 'RUNNING' AS status,
                 s.retry_count + 1 AS attempt, NULL::integer AS exit_code, '' AS stdout, '' AS stderr,
                 NULL::text AS metrics, '' AS error_message, s.claimed_at AS started_at,
-                NULL::timestamptz AS completed_at, s.claimed_at AS updated_at
+                NULL::timestamptz AS completed_at, s.claimed_at AS updated_at, false AS has_late_report
             FROM work_order_states s
             JOIN work_orders o ON o.work_order_id = s.work_order_id
             WHERE s.status = 'CLAIMED'
@@ -26,7 +26,8 @@ public final class ExecutionStore {
     private static final String FIND = """
             SELECT x.execution_id, x.work_order_id, o.tool_step_id, o.task_id, x.worker_id, x.status, x.attempt,
                 x.exit_code, x.stdout, x.stderr, x.metrics::text AS metrics, x.error_message, x.started_at, x.completed_at,
-                x.updated_at
+                x.updated_at,
+                EXISTS (SELECT FROM late_reports l WHERE l.execution_id = x.execution_id) AS has_late_report
             FROM executions x
             JOIN work_orders o ON o.work_order_id = x.work_order_id
             WHERE x.execution_id = $1::uuid AND x.status <> 'RUNNING'
@@ -35,7 +36,8 @@ public final class ExecutionStore {
     private static final String ENDED = """
             SELECT x.execution_id, x.work_order_id, o.tool_step_id, o.task_id, x.worker_id, x.status, x.attempt,
                 x.exit_code, '' AS stdout, '' AS stderr, x.metrics::text AS metrics, x.error_message, x.started_at,
-                x.completed_at, x.updated_at
+                x.completed_at, x.updated_at,
+                EXISTS (SELECT FROM late_reports l WHERE l.execution_id = x.execution_id) AS has_late_report
             FROM executions x
             JOIN work_orders o ON o.work_order_id = x.work_order_id
             """;
@@ -119,6 +121,7 @@ public final class ExecutionStore {
                 row.getString("error_message"),
                 Rows.instant(row, "started_at"),
                 Rows.nullableInstant(row, "completed_at"),
-                Rows.instant(row, "updated_at"));
+                Rows.instant(row, "updated_at"),
+                row.getBoolean("has_late_report"));
     }
 }
