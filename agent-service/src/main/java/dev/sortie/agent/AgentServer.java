@@ -13,12 +13,16 @@ import dev.sortie.agent.domain.Executions;
 import dev.sortie.agent.domain.LogSignals;
 import dev.sortie.agent.domain.Logs;
 import dev.sortie.agent.domain.Presence;
+import dev.sortie.agent.domain.QueueStatistics;
 import dev.sortie.agent.domain.Queues;
 import dev.sortie.agent.domain.Subjects;
+import dev.sortie.agent.domain.Tallies;
 import dev.sortie.agent.domain.Work;
 import dev.sortie.agent.domain.WorkOrders;
 import dev.sortie.agent.domain.WorkSignals;
 import dev.sortie.agent.domain.Workers;
+import dev.sortie.agent.store.ActivityStore;
+import dev.sortie.agent.store.BacklogStore;
 import dev.sortie.agent.store.CheckpointStore;
 import dev.sortie.agent.store.ClaimStore;
 import dev.sortie.agent.store.ExecutionStore;
@@ -56,11 +60,16 @@ public final class AgentServer implements AutoCloseable {
     private static final Duration LOOK_FOR_SILENT_WORKERS = Duration.ofSeconds(5);
     private static final Duration LOOK_FOR_LINES = Duration.ofMillis(100);
     private static final Duration FORGET_LANES = Duration.ofMinutes(1);
+    private static final Duration WRITE_ACTIVITY = Duration.ofSeconds(5);
+    private static final Duration FORGET_ACTIVITY = Duration.ofMinutes(5);
+    private static final Duration MEASURE_QUEUES = Duration.ofSeconds(30);
     private static final Duration KEEP_PARTITIONS = Duration.ofHours(1);
 
     private final ServiceRuntime runtime;
     private final AgentJobs jobs;
     private final WorkSignals signals;
+    private final QueueStatistics statistics;
+    private final QueueMeters queueMeters;
 
     private AgentServer(ServiceRuntime runtime, Authenticator authenticator, Subjects subjects) {
         this.runtime = runtime;
@@ -82,7 +91,8 @@ public final class AgentServer implements AutoCloseable {
         var presence = new Presence(workerStore);
         var checkpointStore = new CheckpointStore();
         var lateReportStore = new LateReportStore();
-        var claiming = new Claiming(claimStore, laneStore, checkpointStore, workerStore, signals, ids);
+        var tallies = new Tallies();
+        var claiming = new Claiming(claimStore, laneStore, checkpointStore, workerStore, signals, tallies, ids);
         var work = new Work(
                 claimStore,
                 claiming,
@@ -92,13 +102,17 @@ public final class AgentServer implements AutoCloseable {
                 presence,
                 signals,
                 logSignals,
+                tallies,
                 () -> ThreadLocalRandom.current().nextDouble());
         var workers = new Workers(workerStore, work, signals, ids);
         var queues = new Queues(new QueueStore(), laneStore, signals, ids);
-        var workOrders =
-                new WorkOrders(new WorkOrderStore(), laneStore, checkpointStore, queues, work, subjects, signals, ids);
+        var workOrders = new WorkOrders(
+                new WorkOrderStore(), laneStore, checkpointStore, queues, work, subjects, signals, tallies, ids);
         var executions = new Executions(new ExecutionStore(), lateReportStore);
         var logs = new Logs(logStore, logSignals);
+        this.queueMeters = new QueueMeters(runtime.meters(), runtime.clock());
+        this.statistics = new QueueStatistics(
+                database, tallies, new ActivityStore(), new BacklogStore(), signals, queueMeters::counted);
 
         this.jobs = new AgentJobs(
                 database, runtime.changes(), claiming, work, presence, logs, claimStore, logStore, signals);
@@ -112,6 +126,10 @@ public final class AgentServer implements AutoCloseable {
         var look = runtime.every("work", LOOK_FOR_WORK, jobs::lookForWork);
         runtime.every("lines", LOOK_FOR_LINES, jobs::lookForLines);
         runtime.every("feed", LOOK_FOR_WORK, () -> jobs.followFeed(look::wake));
+        runtime.own(statistics::write); // what was counted since the last time
+        runtime.every("activity", WRITE_ACTIVITY, statistics::write);
+        runtime.every("old-activity", FORGET_ACTIVITY, statistics::forget);
+        runtime.every("queue-meters", MEASURE_QUEUES, this::measureQueues);
 
         var replies = runtime.replies();
         var pages = runtime.pageTokens();
@@ -121,7 +139,7 @@ public final class AgentServer implements AutoCloseable {
                 authenticator,
                 List.<BindableService>of(
                         new WorkerGrpcService(replies, pages, workers),
-                        new QueueGrpcService(replies, pages, queues),
+                        new QueueGrpcService(replies, pages, queues, statistics),
                         new WorkOrderGrpcService(replies, pages, workOrders, database, runtime.meters()),
                         new WorkGrpcService(
                                 replies, workCalls, work, signals, presence, database, runtime.drain(), statuses),
@@ -191,6 +209,16 @@ public final class AgentServer implements AutoCloseable {
     /** What it does by itself. */
     AgentJobs jobs() {
         return jobs;
+    }
+
+    /** What goes on in queues. */
+    QueueStatistics statistics() {
+        return statistics;
+    }
+
+    /** Has the metrics of queues be what they are now. */
+    void measureQueues() {
+        queueMeters.measure(statistics);
     }
 
     /** How many calls wait for work of a queue. */

@@ -1,8 +1,11 @@
 package dev.sortie.agent.api;
 
+import dev.sortie.agent.domain.QueueStatistics;
 import dev.sortie.agent.domain.Queues;
 import dev.sortie.agent.v1.GetQueueRequest;
 import dev.sortie.agent.v1.GetQueueResponse;
+import dev.sortie.agent.v1.GetQueueStatsRequest;
+import dev.sortie.agent.v1.GetQueueStatsResponse;
 import dev.sortie.agent.v1.ListQueuesRequest;
 import dev.sortie.agent.v1.ListQueuesResponse;
 import dev.sortie.agent.v1.PauseQueueRequest;
@@ -22,11 +25,13 @@ public final class QueueGrpcService extends QueueServiceGrpc.QueueServiceImplBas
     private final Replies replies;
     private final PageTokens pageTokens;
     private final Queues queues;
+    private final QueueStatistics statistics;
 
-    public QueueGrpcService(Replies replies, PageTokens pageTokens, Queues queues) {
+    public QueueGrpcService(Replies replies, PageTokens pageTokens, Queues queues, QueueStatistics statistics) {
         this.replies = replies;
         this.pageTokens = pageTokens;
         this.queues = queues;
+        this.statistics = statistics;
     }
 
     @Override
@@ -93,6 +98,18 @@ public final class QueueGrpcService extends QueueServiceGrpc.QueueServiceImplBas
                 queues::resume,
                 queue -> ResumeQueueResponse.newBuilder()
                         .setQueue(QueueProtos.toMessage(queue))
+                        .build());
+    }
+
+    @Override
+    public void getQueueStats(GetQueueStatsRequest request, StreamObserver<GetQueueStatsResponse> observer) {
+        replies.read(
+                request,
+                observer,
+                GetQueueStatsRequest::getQueueName,
+                statistics::get,
+                stats -> GetQueueStatsResponse.newBuilder()
+                        .setStats(QueueStatsProtos.toMessage(stats))
                         .build());
     }
 }

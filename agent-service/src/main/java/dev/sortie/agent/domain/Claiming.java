@@ -43,6 +43,7 @@ public final class Claiming {
     private final CheckpointStore checkpoints;
     private final WorkerStore workers;
     private final WorkSignals signals;
+    private final Tallies tallies;
     private final Ids ids;
     private final ClaimTokens tokens;
     // Queues that are known to be claimed from in turn; they stay so.
@@ -54,12 +55,14 @@ public final class Claiming {
             CheckpointStore checkpoints,
             WorkerStore workers,
             WorkSignals signals,
+            Tallies tallies,
             Ids ids) {
         this.claims = claims;
         this.lanes = lanes;
         this.checkpoints = checkpoints;
         this.workers = workers;
         this.signals = signals;
+        this.tallies = tallies;
         this.ids = ids;
         this.tokens = new ClaimTokens();
     }
@@ -107,12 +110,16 @@ public final class Claiming {
             }
         });
         revive(tx, claimants, claimed);
-        tx.afterCommit(() -> claimed.forEach(work -> LOG.atDebug()
-                .addKeyValue("work_order_id", work.order().id())
-                .addKeyValue("worker_id", work.order().workerId())
-                .addKeyValue("execution_id", work.executionId())
-                .addKeyValue("attempt", work.order().attempt())
-                .log("work order claimed")));
+        tx.afterCommit(() -> {
+            byQueues.keySet().forEach(queueNames -> tallies.asked(queueNames, tx.now()));
+            tallies.claimed(claimed, tx.now());
+            claimed.forEach(work -> LOG.atDebug()
+                    .addKeyValue("work_order_id", work.order().id())
+                    .addKeyValue("worker_id", work.order().workerId())
+                    .addKeyValue("execution_id", work.executionId())
+                    .addKeyValue("attempt", work.order().attempt())
+                    .log("work order claimed"));
+        });
         return claimants.stream().map(Claimant::outcome).toList();
     }
 

@@ -46,6 +46,7 @@ public final class Work {
     private final Presence presence;
     private final WorkSignals signals;
     private final LogSignals logSignals;
+    private final Tallies tallies;
     private final DoubleSupplier random;
 
     public Work(
@@ -57,6 +58,7 @@ public final class Work {
             Presence presence,
             WorkSignals signals,
             LogSignals logSignals,
+            Tallies tallies,
             DoubleSupplier random) {
         this.claims = claims;
         this.claiming = claiming;
@@ -66,6 +68,7 @@ public final class Work {
         this.presence = presence;
         this.signals = signals;
         this.logSignals = logSignals;
+        this.tallies = tallies;
         this.random = random;
     }
 
@@ -427,6 +430,7 @@ public final class Work {
             forgetCheckpoints(tx, over);
         }
         tx.afterCommit(() -> {
+            tallies.ended(ends, tx.now());
             for (var end : ends) {
                 // What goes well is in the change log; an operator looks for what does not.
                 LOG.atLevel(end.execution() == ExecutionStatus.COMPLETED ? Level.DEBUG : Level.INFO)

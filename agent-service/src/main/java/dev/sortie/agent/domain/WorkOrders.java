@@ -42,6 +42,7 @@ public final class WorkOrders {
     private final Work work;
     private final Subjects subjects;
     private final WorkSignals signals;
+    private final Tallies tallies;
     private final Ids ids;
 
     public WorkOrders(
@@ -52,6 +53,7 @@ public final class WorkOrders {
             Work work,
             Subjects subjects,
             WorkSignals signals,
+            Tallies tallies,
             Ids ids) {
         this.orders = orders;
         this.lanes = lanes;
@@ -60,6 +62,7 @@ public final class WorkOrders {
         this.work = work;
         this.subjects = subjects;
         this.signals = signals;
+        this.tallies = tallies;
         this.ids = ids;
     }
 
@@ -220,7 +223,7 @@ public final class WorkOrders {
         for (var call : calls) {
             call.announced(tx, placed);
         }
-        tx.afterCommit(() -> announce(placements, placed));
+        tx.afterCommit(() -> announce(placements, placed, tx.now()));
     }
 
     /** Before the orders, so that nobody who sees one of them finds its queue without lanes. */
@@ -461,8 +464,9 @@ public final class WorkOrders {
         return twins;
     }
 
-    private void announce(List<Placement> placements, Set<UUID> placed) {
+    private void announce(List<Placement> placements, Set<UUID> placed, Instant at) {
         var counts = new HashMap<String, Integer>();
+        var all = new HashMap<String, Integer>();
         for (var placement : placements) {
             if (!placed.contains(placement.id())) {
                 continue;
@@ -471,6 +475,7 @@ public final class WorkOrders {
                     .addKeyValue("work_order_id", placement.id())
                     .addKeyValue("queue", placement.draft().queueName())
                     .log("work order enqueued");
+            all.merge(placement.draft().queueName(), 1, Integer::sum);
             if (placement.draft().runAt() == null) {
                 counts.merge(placement.draft().queueName(), 1, Integer::sum);
             } else {
@@ -478,6 +483,7 @@ public final class WorkOrders {
             }
         }
         counts.forEach((queue, count) -> signals.claimable(queue, count, Instant.MIN));
+        all.forEach((queue, count) -> tallies.enqueued(queue, count, at));
     }
 
     private record Key(String queueName, String dedupeKey) {}
