@@ -84,10 +84,12 @@ public final class ClaimStore {
             FOR NO KEY UPDATE OF s SKIP LOCKED
             """;
     // Gives those a place in line whose time has come. With its place, an order of priority 5 waits for new ones of
-    // priority 1 no longer than four times the queue's aging interval.
+    // priority 1 no longer than four times the queue's aging interval. Their rows are found by an array of their ids:
+    // of
+    // a join, as many are expected as all queues together may have, and the whole table would be read for some of them.
     private static final String PROMOTE = """
             WITH due AS MATERIALIZED (
-                SELECT l.work_order_id, q.priority_aging_ms
+                SELECT l.work_order_id
                 FROM queues q
                 CROSS JOIN LATERAL (
                     SELECT s.work_order_id
@@ -102,18 +104,20 @@ public final class ClaimStore {
             )
             , promoted AS (
                 UPDATE work_order_states s
-                SET claim_rank = s.run_at + (s.priority - 1) * d.priority_aging_ms * interval '1 millisecond'
-                FROM due d
-                WHERE s.work_order_id = d.work_order_id
+                SET claim_rank = s.run_at + (s.priority - 1) * interval '1 millisecond'
+                    * (SELECT q.priority_aging_ms FROM queues q WHERE q.queue_name = s.queue_name)
+                WHERE s.work_order_id = ANY (ARRAY (SELECT d.work_order_id FROM due d))
                 RETURNING s.work_order_id, s.queue_name, s.lane_id
             ), used AS (
                 INSERT INTO queue_lanes AS l (queue_name, lane_id, fairness_key, concurrency_key,
                     required_capabilities, used_at)
-                SELECT DISTINCT ON (p.queue_name, p.lane_id) p.queue_name, p.lane_id, o.fairness_key,
-                    o.concurrency_key, o.required_capabilities, $2::timestamptz
-                FROM promoted p
-                JOIN work_orders o ON o.work_order_id = p.work_order_id
-                WHERE p.lane_id IS NOT NULL
+                SELECT p.queue_name, p.lane_id, o.fairness_key, o.concurrency_key, o.required_capabilities,
+                    $2::timestamptz
+                FROM work_orders o
+                JOIN promoted p ON p.work_order_id = o.work_order_id
+                WHERE o.work_order_id = ANY (ARRAY (
+                    SELECT DISTINCT ON (n.queue_name, n.lane_id) n.work_order_id
+                    FROM promoted n WHERE n.lane_id IS NOT NULL))
                 ORDER BY p.queue_name, p.lane_id
                 ON CONFLICT (queue_name, lane_id) DO UPDATE SET used_at = greatest(l.used_at, excluded.used_at)
             )
@@ -253,7 +257,8 @@ public final class ClaimStore {
             WHERE s.work_order_id = l.work_order_id
             RETURNING s.work_order_id, s.queue_name, o.tool_step_id, o.task_id, s.version
             """;
-    // For queues that calls wait for: how many orders are claimable, and when the next one will be.
+    // For queues that calls wait for: how many orders are claimable, and when the next one will be. In the order of the
+    // indexes, so that a hundred are read and not all that are in line.
     private static final String LOOK_AHEAD = """
             SELECT q.queue_name,
                 (SELECT count(*)::integer FROM (
@@ -261,18 +266,18 @@ public final class ClaimStore {
                     WHERE s.queue_name = q.queue_name AND s.lane_id IS NULL AND s.claim_rank IS NOT NULL
                       AND s.lease_expires_at IS NULL AND s.completed_at IS NULL AND s.run_at <= $2::timestamptz
                       AND (s.expires_at IS NULL OR s.expires_at > $2::timestamptz)
-                    LIMIT 100) ready)
+                    ORDER BY s.claim_rank, s.work_order_id LIMIT 100) ready)
                 + (SELECT count(*)::integer FROM (
                     SELECT 1 FROM work_order_states s
                     WHERE s.queue_name = q.queue_name AND s.lane_id IS NOT NULL AND s.claim_rank IS NOT NULL
                       AND s.lease_expires_at IS NULL AND s.completed_at IS NULL AND s.run_at <= $2::timestamptz
                       AND (s.expires_at IS NULL OR s.expires_at > $2::timestamptz)
-                    LIMIT 100) laned)
+                    ORDER BY s.lane_id, s.claim_rank, s.work_order_id LIMIT 100) laned)
                 + (SELECT count(*)::integer FROM (
                     SELECT 1 FROM work_order_states s
                     WHERE s.queue_name = q.queue_name AND s.status = 'PENDING' AND s.claim_rank IS NULL
                       AND s.run_at <= $2::timestamptz AND (s.expires_at IS NULL OR s.expires_at > $2::timestamptz)
-                    LIMIT 100) due) AS claimable,
+                    ORDER BY s.run_at, s.work_order_id LIMIT 100) due) AS claimable,
                 (SELECT s.run_at FROM work_order_states s
                     WHERE s.queue_name = q.queue_name AND s.status = 'PENDING' AND s.claim_rank IS NULL
                       AND s.run_at > $2::timestamptz

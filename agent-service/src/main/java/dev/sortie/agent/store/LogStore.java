@@ -124,7 +124,8 @@ public final class LogStore {
             """;
     private static final String HAS_MORE = """
             SELECT 1 FROM execution_logs
-            WHERE execution_id = $1::uuid AND sequence > $2::bigint AND sequence <= $3::bigint LIMIT 1
+            WHERE execution_id = $1::uuid AND sequence > $2::bigint AND sequence <= $3::bigint
+            ORDER BY sequence LIMIT 1
             """;
     private static final String REACH = """
             SELECT e.execution_id,
