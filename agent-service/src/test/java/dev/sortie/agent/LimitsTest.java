@@ -102,6 +102,25 @@ class LimitsTest {
     }
 
     @Test
+    void fillsTheBucketOnceHoweverFarClocksAreApart() {
+        put(Queue.newBuilder()
+                .setRateLimit(RateLimit.newBuilder()
+                        .setOrders(1)
+                        .setInterval(seconds(1))
+                        .setBurst(4)));
+        AGENT.enqueueAll(AgentFixture.many(20, queue));
+        var worker = AGENT.register(100);
+        assertThat(claims(AGENT, worker, 3)).hasSize(3);
+
+        var behind = new SettableClock(CLOCK.instant().minusSeconds(3));
+        try (var late = new AgentFixture(AGENT.database(), behind)) {
+            late.enqueueAll(AgentFixture.many(2, queue)); // claimable by its clock
+            assertThat(claims(late, worker, 100)).hasSize(1);
+        }
+        assertThat(claims(AGENT, worker, 100)).isEmpty();
+    }
+
+    @Test
     void sharesOutByWeightAndGivesNothingLaterForHavingBeenAway() {
         put(Queue.newBuilder()
                 .addFairnessWeights(

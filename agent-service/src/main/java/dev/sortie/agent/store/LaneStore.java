@@ -79,9 +79,11 @@ public final class LaneStore {
             ) h
             ORDER BY claim_rank, work_order_id
             """;
+    // A transaction that began before the one that wrote last must not have the same time fill the bucket twice.
     private static final String WRITE_TURN = """
             UPDATE queue_turns
-            SET tokens = $2::double precision, refilled_at = $3::timestamptz, virtual_time = $4::double precision
+            SET tokens = $2::double precision, refilled_at = greatest(refilled_at, $3::timestamptz),
+                virtual_time = $4::double precision
             WHERE queue_name = $1::text
             """;
     private static final String WRITE_SHARES = """
