@@ -121,6 +121,20 @@ class LimitsTest {
     }
 
     @Test
+    void claimsFromALimitedQueueOnItsFirstCallThoughAnotherHasEnough() {
+        put(Queue.newBuilder().setConcurrencyLimit(3));
+        AGENT.enqueueAll(AgentFixture.many(5, queue + "-plain"));
+        var urgent = AGENT.enqueue(order(queue).setPriority(1));
+        try (var fresh = new AgentFixture(AGENT.database(), CLOCK)) {
+            var claimed = fresh.work()
+                    .claimWork(
+                            claim(AGENT.register(1), queue + "-plain", queue).build())
+                    .getClaimsList();
+            assertThat(ids(claimed)).containsExactly(urgent.getWorkOrderId());
+        }
+    }
+
+    @Test
     void sharesOutByWeightAndGivesNothingLaterForHavingBeenAway() {
         put(Queue.newBuilder()
                 .addFairnessWeights(
