@@ -127,8 +127,7 @@ class LimitsTest {
         var urgent = AGENT.enqueue(order(queue).setPriority(1));
         try (var fresh = new AgentFixture(AGENT.database(), CLOCK)) {
             var claimed = fresh.work()
-                    .claimWork(
-                            claim(AGENT.register(1), queue + "-plain", queue).build())
+                    .claimWork(claim(AGENT.register(1), queue + "-plain", queue).build())
                     .getClaimsList();
             assertThat(ids(claimed)).containsExactly(urgent.getWorkOrderId());
         }

@@ -148,7 +148,8 @@ public final class Claiming {
         if (!plain.isEmpty()) {
             ready.addAll(claims.lockClaimable(tx, plain, wanted));
         }
-        // A queue that nobody here knows to be claimed from in turn has given nothing: alone it leaves room; beside others,
+        // A queue that nobody here knows to be claimed from in turn has given nothing: alone it leaves room; beside
+        // others,
         // which may fill it all, it would never be known.
         var turns = ready.size() < wanted || queueNames.size() > 1 || plain.isEmpty()
                 ? lanes.take(tx, queueNames, wanted)
