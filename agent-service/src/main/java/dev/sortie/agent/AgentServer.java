@@ -1,6 +1,7 @@
 package dev.sortie.agent;
 
 import dev.sortie.agent.api.ExecutionGrpcService;
+import dev.sortie.agent.api.LogCalls;
 import dev.sortie.agent.api.MissionSubjects;
 import dev.sortie.agent.api.QueueGrpcService;
 import dev.sortie.agent.api.WorkCalls;
@@ -11,6 +12,7 @@ import dev.sortie.agent.domain.AgentJobs;
 import dev.sortie.agent.domain.Claiming;
 import dev.sortie.agent.domain.Executions;
 import dev.sortie.agent.domain.LogSignals;
+import dev.sortie.agent.domain.LogTails;
 import dev.sortie.agent.domain.Logs;
 import dev.sortie.agent.domain.Presence;
 import dev.sortie.agent.domain.QueueStatistics;
@@ -29,6 +31,7 @@ import dev.sortie.agent.store.ExecutionStore;
 import dev.sortie.agent.store.LaneStore;
 import dev.sortie.agent.store.LateReportStore;
 import dev.sortie.agent.store.LogStore;
+import dev.sortie.agent.store.LogTailStore;
 import dev.sortie.agent.store.QueueStore;
 import dev.sortie.agent.store.WorkOrderStore;
 import dev.sortie.agent.store.WorkerStore;
@@ -58,7 +61,7 @@ public final class AgentServer implements AutoCloseable {
     private static final Duration END_LEASES = Duration.ofSeconds(1);
     private static final Duration WRITE_PRESENCE = Duration.ofSeconds(1);
     private static final Duration LOOK_FOR_SILENT_WORKERS = Duration.ofSeconds(5);
-    private static final Duration LOOK_FOR_LINES = Duration.ofMillis(100);
+    private static final Duration LOOK_FOR_LINES = Duration.ofMillis(75);
     private static final Duration FORGET_LANES = Duration.ofMinutes(1);
     private static final Duration WRITE_ACTIVITY = Duration.ofSeconds(5);
     private static final Duration FORGET_ACTIVITY = Duration.ofMinutes(5);
@@ -109,13 +112,15 @@ public final class AgentServer implements AutoCloseable {
         var workOrders = new WorkOrders(
                 new WorkOrderStore(), laneStore, checkpointStore, queues, work, subjects, signals, tallies, ids);
         var executions = new Executions(new ExecutionStore(), lateReportStore);
-        var logs = new Logs(logStore, logSignals);
+        var logTailStore = new LogTailStore();
+        var logs = new Logs(logStore, logTailStore, logSignals);
+        var tails = new LogTails(logTailStore, logSignals);
         this.queueMeters = new QueueMeters(runtime.meters(), runtime.clock());
         this.statistics = new QueueStatistics(
                 database, tallies, new ActivityStore(), new BacklogStore(), signals, queueMeters::counted);
 
         this.jobs = new AgentJobs(
-                database, runtime.changes(), claiming, work, presence, logs, claimStore, logStore, signals);
+                database, runtime.changes(), claiming, work, presence, tails, claimStore, logStore, signals);
         runtime.every("log-partitions", KEEP_PARTITIONS, jobs::keepLogPartitions);
         runtime.every("leases", END_LEASES, jobs::endLeases);
         runtime.every("promotion", LOOK_FOR_WORK, jobs::promoteOrders);
@@ -134,6 +139,7 @@ public final class AgentServer implements AutoCloseable {
         var replies = runtime.replies();
         var pages = runtime.pageTokens();
         var statuses = new FailureStatuses(IDENTITY.errorDomain());
+        var logCalls = new LogCalls(database, runtime.meters(), logs);
         var workCalls = new WorkCalls(database, runtime.meters(), claiming, work);
         runtime.serve(
                 authenticator,
@@ -143,7 +149,7 @@ public final class AgentServer implements AutoCloseable {
                         new WorkOrderGrpcService(replies, pages, workOrders, database, runtime.meters()),
                         new WorkGrpcService(
                                 replies, workCalls, work, signals, presence, database, runtime.drain(), statuses),
-                        new ExecutionGrpcService(replies, pages, database, executions, logs)));
+                        new ExecutionGrpcService(replies, pages, database, executions, logs, logCalls, tails)));
     }
 
     /** Starts; returns once it listens. It is ready when its database is. */

@@ -1,6 +1,5 @@
 package dev.sortie.agent;
 
-import static dev.sortie.agent.AgentFixture.await;
 import static dev.sortie.agent.AgentFixture.order;
 import static dev.sortie.agent.AgentFixture.struct;
 import static dev.sortie.agent.LogLines.line;
@@ -13,7 +12,6 @@ import dev.sortie.agent.v1.AppendLogsResponse;
 import dev.sortie.agent.v1.ClaimedWork;
 import dev.sortie.agent.v1.ErrorReason;
 import dev.sortie.agent.v1.Execution;
-import dev.sortie.agent.v1.ExecutionServiceGrpc;
 import dev.sortie.agent.v1.ExecutionStatus;
 import dev.sortie.agent.v1.GetExecutionRequest;
 import dev.sortie.agent.v1.ListExecutionsRequest;
@@ -21,19 +19,16 @@ import dev.sortie.agent.v1.ListLogsRequest;
 import dev.sortie.agent.v1.LogLevel;
 import dev.sortie.agent.v1.LogLine;
 import dev.sortie.agent.v1.TailLogsRequest;
-import dev.sortie.agent.v1.TailLogsResponse;
 import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.testing.SettableClock;
 import dev.sortie.runtime.testing.StatusAssert;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -130,7 +125,7 @@ class ExecutionServiceTest {
         assertFails(() -> stream(message(claimed, lines(4, 4)), message(other, lines(1, 1))))
                 .with(Status.Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
                 .field("execution_id");
-        assertFails(() -> append(claimed, List.of()))
+        assertFails(() -> append(claimed, lines(10, 1_010)))
                 .with(Status.Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
                 .field("lines");
         assertThat(stream()).isEqualTo(AppendLogsResponse.getDefaultInstance());
@@ -157,71 +152,6 @@ class ExecutionServiceTest {
             appended += call.get(60, TimeUnit.SECONDS).getAppendedCount();
         }
         assertThat(appended).isEqualTo(109);
-    }
-
-    @Test
-    void followsALogUntilTheExecutionHasEndedAndEverythingIsSaid() throws Exception {
-        var claimed = claimed();
-        append(claimed, lines(1, 3));
-        var tail = new Tail(claimed, 0, LogLevel.LOG_LEVEL_UNSPECIFIED);
-        await("what is there is said", () -> tail.sequences().size() == 3);
-
-        append(claimed, lines(4, 700), lines(701, 1_400));
-        await("what comes is said", () -> tail.sequences().size() == 1_400);
-        append(claimed, lines(1_401, 1_401));
-        AGENT.complete(claimed);
-
-        tail.ended.get(60, TimeUnit.SECONDS);
-        assertThat(tail.sequences())
-                .containsExactlyElementsOf(
-                        LongStream.rangeClosed(1, 1_401).boxed().toList());
-        assertThat(tail.responses.getLast().getLastSequence()).isEqualTo(1_401);
-    }
-
-    @Test
-    void saysEachLineThatIsStored() throws Exception {
-        var claimed = claimed();
-        var tail = new Tail(claimed, 0, LogLevel.LOG_LEVEL_UNSPECIFIED);
-        for (int i = 1; i <= 5; i++) {
-            append(claimed, lines(i, i));
-            int count = i;
-            await("the line is said", () -> tail.sequences().size() == count);
-        }
-        AGENT.complete(claimed);
-        tail.ended.get(60, TimeUnit.SECONDS);
-    }
-
-    @Test
-    void resumesAfterTheLastLineACallerHasAndLeavesOutLowerLevels() throws Exception {
-        var claimed = claimed();
-        append(
-                claimed,
-                List.of(
-                        line(1),
-                        line(2).toBuilder().setLevel(LogLevel.LOG_LEVEL_WARNING).build(),
-                        line(3).toBuilder()
-                                .setLevel(LogLevel.LOG_LEVEL_CRITICAL)
-                                .build(),
-                        line(4)));
-        AGENT.complete(claimed);
-
-        var tail = new Tail(claimed, 2, LogLevel.LOG_LEVEL_WARNING);
-
-        tail.ended.get(60, TimeUnit.SECONDS);
-        assertThat(tail.sequences()).containsExactly(3L);
-        assertThat(tail.responses.getLast().getLastSequence()).isEqualTo(4);
-    }
-
-    @Test
-    void saysLinesThatAnotherReplicaStored() throws Exception {
-        try (var other = new AgentFixture(AGENT.database(), CLOCK)) {
-            var claimed = claimed();
-            var tail = new Tail(other, claimed, 0, LogLevel.LOG_LEVEL_UNSPECIFIED);
-            append(claimed, lines(1, 2));
-            await("the lines are said there", () -> tail.sequences().size() == 2);
-            AGENT.complete(claimed);
-            tail.ended.get(60, TimeUnit.SECONDS);
-        }
     }
 
     @Test
@@ -320,30 +250,6 @@ class ExecutionServiceTest {
                 .with(Status.Code.NOT_FOUND, dev.sortie.type.v1.ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND);
     }
 
-    @Test
-    void makesLogPartitionsAheadAndDropsThemAfterAMonth() throws Exception {
-        var claimed = claimed();
-        append(claimed, lines(1, 3));
-        AGENT.complete(claimed);
-        var days = AGENT.number(PARTITIONS);
-
-        CLOCK.advance(Duration.ofDays(31));
-        AGENT.server().jobs().keepLogPartitions();
-        assertThat(list(claimed, LogLevel.LOG_LEVEL_UNSPECIFIED)).hasSize(3);
-
-        CLOCK.advance(Duration.ofDays(1));
-        AGENT.server().jobs().keepLogPartitions();
-        assertThat(list(claimed, LogLevel.LOG_LEVEL_UNSPECIFIED)).isEmpty();
-        assertThat(AGENT.number(PARTITIONS)).isLessThan(days + 33).isGreaterThan(7);
-
-        // A day that nobody prepared is prepared by the first line.
-        CLOCK.advance(Duration.ofDays(20));
-        assertThat(append(claimed(), lines(1, 1)).getAppendedCount()).isEqualTo(1);
-    }
-
-    private static final String PARTITIONS =
-            "SELECT count(*) FROM pg_inherits WHERE inhparent = 'execution_logs'::regclass";
-
     private ClaimedWork claimed() {
         AGENT.enqueue(order(queue));
         return AGENT.claimOne(AGENT.register(1), queue);
@@ -384,48 +290,5 @@ class ExecutionServiceTest {
 
     private static List<Execution> list(ListExecutionsRequest.Builder request) {
         return AGENT.executions().listExecutions(request.build()).getExecutionsList();
-    }
-
-    /** One who follows a log. */
-    private static final class Tail implements StreamObserver<TailLogsResponse> {
-        final List<TailLogsResponse> responses = new CopyOnWriteArrayList<>();
-        final CompletableFuture<Void> ended = new CompletableFuture<>();
-
-        Tail(ClaimedWork claimed, long after, LogLevel minLevel) {
-            this(AGENT, claimed, after, minLevel);
-        }
-
-        Tail(AgentFixture agent, ClaimedWork claimed, long after, LogLevel minLevel) {
-            ExecutionServiceGrpc.newStub(agent.channel("viewer"))
-                    .tailLogs(
-                            TailLogsRequest.newBuilder()
-                                    .setExecutionId(claimed.getExecutionId())
-                                    .setAfterSequence(after)
-                                    .setMinLevel(minLevel)
-                                    .build(),
-                            this);
-        }
-
-        List<Long> sequences() {
-            return responses.stream()
-                    .flatMap(response -> response.getLinesList().stream())
-                    .map(LogLine::getSequence)
-                    .toList();
-        }
-
-        @Override
-        public void onNext(TailLogsResponse response) {
-            responses.add(response);
-        }
-
-        @Override
-        public void onError(Throwable failed) {
-            ended.completeExceptionally(failed);
-        }
-
-        @Override
-        public void onCompleted() {
-            ended.complete(null);
-        }
     }
 }

@@ -102,8 +102,8 @@ class LogSearchTest {
         AGENT.number("""
                 WITH written AS (
                     INSERT INTO execution_logs (execution_id, sequence, level, message, logged_at)
-                    SELECT '%s'::uuid, n, CASE n WHEN 150000 THEN 'ERROR' ELSE 'DEBUG' END, 'line ' || n, now()
-                    FROM generate_series(2, 210000) AS n
+                    SELECT '%s'::uuid, n, CASE n WHEN 75000 THEN 'ERROR' ELSE 'DEBUG' END, 'line ' || n, now()
+                    FROM generate_series(2, 110000) AS n
                     RETURNING 1)
                 SELECT count(*) FROM written
                 """.formatted(claimed.getExecutionId()));
@@ -113,12 +113,12 @@ class LogSearchTest {
         assertThat(errors.getFirst().getLinesList()).isEmpty();
         assertThat(errors.get(1).getLinesList())
                 .extracting(LogLine::getSequence)
-                .containsExactly(150_000L);
+                .containsExactly(75_000L);
         assertThat(errors.getLast().getLinesList()).isEmpty();
-        assertThat(sequences(request(claimed).setText("LINE 20999")))
+        assertThat(sequences(request(claimed).setText("LINE 10999")))
                 .containsExactly(
-                        20_999L, 209_990L, 209_991L, 209_992L, 209_993L, 209_994L, 209_995L, 209_996L, 209_997L,
-                        209_998L, 209_999L);
+                        10_999L, 109_990L, 109_991L, 109_992L, 109_993L, 109_994L, 109_995L, 109_996L, 109_997L,
+                        109_998L, 109_999L);
     }
 
     @Test

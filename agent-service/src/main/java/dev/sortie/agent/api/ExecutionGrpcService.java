@@ -4,6 +4,7 @@ import static dev.sortie.runtime.grpc.Messages.nullableUuid;
 import static dev.sortie.runtime.grpc.Messages.uuid;
 
 import dev.sortie.agent.domain.Executions;
+import dev.sortie.agent.domain.LogTails;
 import dev.sortie.agent.domain.Logs;
 import dev.sortie.agent.v1.AppendLogsRequest;
 import dev.sortie.agent.v1.AppendLogsResponse;
@@ -28,19 +29,32 @@ import io.grpc.stub.StreamObserver;
 
 /** Executions: the attempts at orders, and what workers wrote about them. */
 public final class ExecutionGrpcService extends ExecutionServiceGrpc.ExecutionServiceImplBase {
+    // A message may have some megabytes: one is being stored, one is there, one is on its way.
+    private static final int APPEND_AHEAD = 2;
+
     private final Replies replies;
     private final PageTokens pageTokens;
     private final Database database;
     private final Executions executions;
     private final Logs logs;
+    private final LogCalls logCalls;
+    private final LogTails tails;
 
     public ExecutionGrpcService(
-            Replies replies, PageTokens pageTokens, Database database, Executions executions, Logs logs) {
+            Replies replies,
+            PageTokens pageTokens,
+            Database database,
+            Executions executions,
+            Logs logs,
+            LogCalls logCalls,
+            LogTails tails) {
         this.replies = replies;
         this.pageTokens = pageTokens;
         this.database = database;
         this.executions = executions;
         this.logs = logs;
+        this.logCalls = logCalls;
+        this.tails = tails;
     }
 
     @Override
@@ -81,7 +95,7 @@ public final class ExecutionGrpcService extends ExecutionServiceGrpc.ExecutionSe
 
     @Override
     public StreamObserver<AppendLogsRequest> appendLogs(StreamObserver<AppendLogsResponse> observer) {
-        return replies.receive(observer, this::append);
+        return replies.receiveLong(observer, APPEND_AHEAD, this::append);
     }
 
     @Override
@@ -112,16 +126,16 @@ public final class ExecutionGrpcService extends ExecutionServiceGrpc.ExecutionSe
         replies.stream(
                 request,
                 observer,
-                r -> new Logs.TailRequest(
-                        uuid(r.getExecutionId()), r.getAfterSequence(), ExecutionProtos.toLevel(r.getMinLevel())),
-                (tail, stream) -> logs.tail(
+                ExecutionProtos::toTailRequest,
+                (tail, stream) -> tails.follow(
                         () -> database.queries(CallContext.principal()),
                         tail,
-                        (lines, last) -> stream.send(TailLogsResponse.newBuilder()
+                        (lines, highest, position) -> stream.send(TailLogsResponse.newBuilder()
                                 .addAllLines(lines.stream()
                                         .map(ExecutionProtos::toMessage)
                                         .toList())
-                                .setLastSequence(last)
+                                .setLastSequence(highest)
+                                .setCursor(position.encode())
                                 .build())));
     }
 
@@ -142,9 +156,9 @@ public final class ExecutionGrpcService extends ExecutionServiceGrpc.ExecutionSe
                         .exception();
             }
             execution = message.getExecutionId();
-            int stored = logs.append(database.queries(queries.principal()), ExecutionProtos.toAppend(message));
-            response.setAppendedCount(response.getAppendedCount() + stored)
-                    .setDuplicateCount(response.getDuplicateCount() + message.getLinesCount() - stored);
+            var stored = logCalls.append(queries.principal(), ExecutionProtos.toAppend(message));
+            response.setAppendedCount(response.getAppendedCount() + stored.getAppendedCount())
+                    .setDuplicateCount(response.getDuplicateCount() + stored.getDuplicateCount());
         }
         if (!execution.isEmpty()) {
             response.setLastSequence(logs.lastSequence(queries, uuid(execution)));

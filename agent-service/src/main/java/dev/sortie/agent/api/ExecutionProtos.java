@@ -12,9 +12,12 @@ import dev.sortie.agent.domain.Executions;
 import dev.sortie.agent.domain.LateReport;
 import dev.sortie.agent.domain.LogLevel;
 import dev.sortie.agent.domain.LogLine;
+import dev.sortie.agent.domain.LogPosition;
+import dev.sortie.agent.domain.LogTails;
 import dev.sortie.agent.domain.Logs;
 import dev.sortie.agent.v1.AppendLogsRequest;
 import dev.sortie.agent.v1.ListLogsRequest;
+import dev.sortie.agent.v1.TailLogsRequest;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.type.v1.ErrorReason;
@@ -121,6 +124,21 @@ final class ExecutionProtos {
                 startTime,
                 endTime,
                 limit);
+    }
+
+    static LogTails.Request toTailRequest(TailLogsRequest request) {
+        LogPosition position = null;
+        if (!request.getCursor().isEmpty()) {
+            position = LogPosition.of(request.getCursor())
+                    .orElseThrow(() -> Failure.invalidArgument(
+                                    ErrorReason.ERROR_REASON_FIELD_INVALID,
+                                    "cursor",
+                                    "not a cursor (expected: that of a message of TailLogs)")
+                            .with("field_count", 1)
+                            .exception());
+        }
+        return new LogTails.Request(
+                uuid(request.getExecutionId()), request.getAfterSequence(), position, toLevel(request.getMinLevel()));
     }
 
     private static FailureException endsBeforeItBegins(String end, String begin) {

@@ -24,7 +24,7 @@ public final class AgentJobs {
     private final Claiming claiming;
     private final Work work;
     private final Presence presence;
-    private final Logs logs;
+    private final LogTails tails;
     private final ClaimStore claims;
     private final LogStore logStore;
     private final WorkSignals signals;
@@ -35,7 +35,7 @@ public final class AgentJobs {
             Claiming claiming,
             Work work,
             Presence presence,
-            Logs logs,
+            LogTails tails,
             ClaimStore claims,
             LogStore logStore,
             WorkSignals signals) {
@@ -44,7 +44,7 @@ public final class AgentJobs {
         this.claiming = claiming;
         this.work = work;
         this.presence = presence;
-        this.logs = logs;
+        this.tails = tails;
         this.claims = claims;
         this.logStore = logStore;
         this.signals = signals;
@@ -127,7 +127,7 @@ public final class AgentJobs {
 
     /** Wakes those who follow logs that other replicas have written. */
     public void lookForLines() {
-        logs.poll(database.queries());
+        tails.poll(database.queries());
     }
 
     private static boolean mayMakeClaimable(LoggedChange change) {
@@ -137,7 +137,10 @@ public final class AgentJobs {
 
     /** Makes the partitions that logs will need and drops those that are no longer kept. */
     public void keepLogPartitions() {
-        int dropped = logStore.keepPartitions(database.queries());
+        int dropped = 0;
+        while (logStore.keepPartitions(database.queries()) > 0) {
+            dropped++;
+        }
         if (dropped > 0) {
             LOG.atInfo().addKeyValue("days", dropped).log("execution logs of past days dropped");
         }

@@ -15,15 +15,16 @@ public final class LogSignals {
     public final class Follower implements AutoCloseable {
         private final UUID executionId;
         private final Semaphore signal = new Semaphore(0);
-        private volatile long seen;
+        private volatile long seenBatch = -1;
 
         private Follower(UUID executionId) {
             this.executionId = executionId;
         }
 
-        /** Says up to which line everything is known here. */
-        public void seen(long sequence) {
-            seen = sequence;
+        /** Says up to where everything is known here. */
+        public void seen(LogPosition position) {
+            // Whoever tells what was there at first does not wait, hence needs no signal.
+            seenBatch = position.batch();
         }
 
         /**
@@ -70,9 +71,9 @@ public final class LogSignals {
     }
 
     /** Says how far the log of an execution reaches and whether it has ended; wakes those who do not know yet. */
-    public void reaches(UUID executionId, long lastSequence, boolean ended) {
+    public void reaches(UUID executionId, long lastBatch, boolean ended) {
         for (var follower : followers.getOrDefault(executionId, Set.of())) {
-            if (ended || follower.seen < lastSequence) {
+            if (ended || follower.seenBatch < lastBatch) {
                 follower.signal.release();
             }
         }

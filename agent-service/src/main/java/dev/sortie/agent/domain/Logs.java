@@ -1,26 +1,27 @@
 package dev.sortie.agent.domain;
 
 import dev.sortie.agent.store.LogStore;
-import dev.sortie.runtime.sql.ConstraintViolation;
+import dev.sortie.agent.store.LogTailStore;
+import dev.sortie.runtime.failure.FailureException;
+import dev.sortie.runtime.sql.Combiner;
 import dev.sortie.runtime.sql.Queries;
-import java.time.Duration;
+import dev.sortie.runtime.sql.Tx;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
-import java.util.OptionalInt;
 import java.util.UUID;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** What workers write about executions: stored while the claim is current, listed, and followed as it grows. */
+/** What workers write about executions: stored while the claim is current, and listed. */
 public final class Logs {
-    private static final Duration CHECKPOINT_EVERY = Duration.ofSeconds(15);
-    private static final int TAIL_LINES = 500;
-
     private final LogStore logs;
+    private final LogTailStore tails;
     private final LogSignals signals;
 
-    public Logs(LogStore logs, LogSignals signals) {
+    public Logs(LogStore logs, LogTailStore tails, LogSignals signals) {
         this.logs = logs;
+        this.tails = tails;
         this.signals = signals;
     }
 
@@ -56,55 +57,51 @@ public final class Logs {
         }
     }
 
-    /** What to follow. */
-    public record TailRequest(
-            UUID executionId, long after, @Nullable LogLevel minLevel) {}
-
-    /** Takes what a tail has to say. */
-    public interface TailReceiver {
-        /**
-         * Takes lines, or a checkpoint without any; waits while the receiver has no room.
-         *
-         * @param last up to which number everything has been said
-         */
-        void take(List<LogLine> lines, long last) throws InterruptedException;
-    }
-
-    /**
-     * Stores lines, durably, unless their numbers are there already.
-     *
-     * @return how many were stored
-     */
-    public int append(Queries queries, Append append) {
+    /** Fails unless the numbers rise. */
+    public static void checkOrder(List<LogLine> lines) {
         long previous = 0;
-        for (var line : append.lines()) {
+        for (var line : lines) {
             if (line.sequence() <= previous) {
                 throw AgentFailures.logOutOfOrder(line.sequence(), previous);
             }
             previous = line.sequence();
         }
-        var stored = store(queries, append);
-        if (stored.isEmpty()) {
-            var order = logs.findOrder(queries, append.executionId());
-            throw order.map(o -> AgentFailures.claimStale(o.workOrderId(), o.status())
-                            .exception())
-                    .orElseGet(() -> AgentFailures.notFound("execution", append.executionId()));
-        }
-        signals.changed(append.executionId());
-        return stored.getAsInt();
     }
 
-    private OptionalInt store(Queries queries, Append append) {
-        try {
-            return logs.append(queries, append);
-        } catch (ConstraintViolation violation) {
-            if (!violation.constraint().isEmpty()) {
-                throw violation;
+    /**
+     * Stores lines of several executions, or of one, unless their numbers are there already.
+     *
+     * @return how many each stored; a failure for each whose claim is not current
+     */
+    public List<Combiner.Outcome<Integer>> append(Tx tx, List<Combiner.Item<Append>> items) {
+        var appends = items.stream().map(Combiner.Item::value).toList();
+        var stored = logs.append(tx, appends);
+        var outcomes = new ArrayList<Combiner.Outcome<Integer>>();
+        var written = new HashSet<UUID>();
+        for (int i = 0; i < appends.size(); i++) {
+            var count = stored.get(i);
+            if (count == null) {
+                outcomes.add(Combiner.Outcome.refused(refusal(tx, appends.get(i).executionId())));
+            } else {
+                outcomes.add(Combiner.Outcome.of(count));
+                if (count > 0) {
+                    written.add(appends.get(i).executionId());
+                }
             }
-            // There is no partition for the day: the job that makes them is late.
-            logs.keepPartitions(queries);
-            return logs.append(queries, append);
         }
+        tx.afterCommit(() -> written.forEach(signals::changed));
+        return outcomes;
+    }
+
+    private FailureException refusal(Queries queries, UUID executionId) {
+        return logs.findOrder(queries, executionId)
+                .map(o -> AgentFailures.claimStale(o.workOrderId(), o.status()).exception())
+                .orElseGet(() -> AgentFailures.notFound("execution", executionId));
+    }
+
+    /** Makes the partitions that lines of these days need. */
+    public void makePartitions(Queries queries) {
+        logs.keepPartitions(queries);
     }
 
     /** The highest number among an execution's lines; 0 when there are none. */
@@ -120,55 +117,9 @@ public final class Logs {
         return found;
     }
 
-    /** True while the attempt runs, so that more lines may come. */
-    public boolean isRunning(Queries queries, UUID executionId) {
-        return logs.status(queries, executionId).orElseThrow(() -> AgentFailures.notFound("execution", executionId))
-                == ExecutionStatus.RUNNING;
-    }
-
-    /** Says everything from a number on, and what comes, until the execution has ended and all has been said. */
-    public void tail(Supplier<Queries> queries, TailRequest request, TailReceiver receiver)
-            throws InterruptedException {
-        long last = request.after();
-        try (var follower = signals.follow(request.executionId())) {
-            while (true) {
-                // In this order: who ended before the lines were read has written all of them.
-                boolean running = isRunning(queries.get(), request.executionId());
-                var next = new ListRequest(
-                        request.executionId(), last + 1, Long.MAX_VALUE, LogLevel.DEBUG, "", null, null, TAIL_LINES);
-                var lines = logs.list(queries.get(), next).lines();
-                if (!lines.isEmpty()) {
-                    last = lines.getLast().sequence();
-                    follower.seen(last);
-                    receiver.take(atLeast(lines, request.minLevel()), last);
-                } else if (!running) {
-                    return;
-                } else if (!follower.await(CHECKPOINT_EVERY)) {
-                    receiver.take(List.of(), last);
-                }
-            }
-        }
-    }
-
-    /** Tells those who follow logs what other processes have written. One statement for all of them. */
-    public void poll(Queries queries) {
-        var followed = signals.followed();
-        if (!followed.isEmpty()) {
-            logs.reach(queries, followed).forEach(r -> signals.reaches(r.executionId(), r.lastSequence(), r.ended()));
-        }
-    }
-
     private void checkExists(Queries queries, UUID executionId) {
-        if (logs.status(queries, executionId).isEmpty()) {
+        if (tails.status(queries, executionId).isEmpty()) {
             throw AgentFailures.notFound("execution", executionId);
         }
-    }
-
-    private static List<LogLine> atLeast(List<LogLine> lines, @Nullable LogLevel minLevel) {
-        return minLevel == null
-                ? lines
-                : lines.stream()
-                        .filter(line -> line.level().compareTo(minLevel) >= 0)
-                        .toList();
     }
 }

@@ -1,9 +1,6 @@
 package dev.sortie.agent.store;
 
-import static dev.sortie.agent.store.WorkOrderStore.column;
-
 import dev.sortie.agent.domain.ClaimTokens;
-import dev.sortie.agent.domain.ExecutionStatus;
 import dev.sortie.agent.domain.LogLevel;
 import dev.sortie.agent.domain.LogLine;
 import dev.sortie.agent.domain.Logs;
@@ -15,10 +12,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
-import java.util.Collection;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -28,32 +25,43 @@ public final class LogStore {
     // With the line that exceeds it well below the 4 MiB that clients accept unless they say otherwise.
     private static final long MAX_BYTES = 1024 * 1024;
     // What a search looks at before it answers with what it has: some tenths of a second of work.
-    private static final int MAX_LOOKED_AT = 100_000;
+    private static final int MAX_LOOKED_AT = 50_000;
     private static final int MAX_READ = 20_000;
     private static final long MAX_READ_BYTES = 32 * 1024 * 1024;
     private static final int DAYS_AHEAD = 7;
     private static final Duration KEPT = Duration.ofDays(30);
 
-    // The share lock makes the end of a claim wait for lines that are being stored: once an execution has ended, all
-    // its lines can be read.
+    // The lock of the claim is held to the commit: the end of a claim waits for lines that are being stored, so that
+    // once an execution has ended all its lines can be read; and batches of an execution become visible in their order.
     private static final String APPEND = """
-            WITH claim AS MATERIALIZED (
-                SELECT s.execution_id
-                FROM work_order_states s
-                WHERE s.execution_id = $1::uuid AND s.status = 'CLAIMED'
-                  AND s.claim_hash = $2::bytea AND s.lease_expires_at > $3::timestamptz
-                FOR SHARE OF s
+            WITH held AS MATERIALIZED (
+                SELECT a.n, s.execution_id
+                FROM unnest($1::integer[], $2::uuid[], $3::bytea[]) AS a (n, execution_id, claim_hash)
+                JOIN work_order_states s ON s.execution_id = a.execution_id AND s.claim_hash = a.claim_hash
+                WHERE s.status = 'CLAIMED' AND s.lease_expires_at > $4::timestamptz
+                ORDER BY s.work_order_id, a.n
+                FOR NO KEY UPDATE OF s
+            ), claims AS MATERIALIZED (
+                SELECT h.n, h.execution_id, nextval('execution_log_batches_seq') AS batch FROM held h
             ), stored AS (
-                INSERT INTO execution_logs (execution_id, sequence, level, message, metadata, logged_at)
+                INSERT INTO execution_logs (execution_id, sequence, level, message, metadata, logged_at, batch)
                 SELECT c.execution_id, l.sequence, l.level, l.message, l.metadata::jsonb,
-                    coalesce(l.logged_at, $3::timestamptz)
-                FROM claim c
-                CROSS JOIN unnest($4::bigint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
-                    AS l (sequence, level, message, metadata, logged_at)
+                    coalesce(l.logged_at, $4::timestamptz), c.batch
+                FROM unnest($5::integer[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::timestamptz[])
+                    AS l (n, sequence, level, message, metadata, logged_at)
+                JOIN claims c ON c.n = l.n
                 ON CONFLICT (execution_id, sequence) DO NOTHING
-                RETURNING 1
+                RETURNING batch, sequence
+            ), counted AS (
+                SELECT t.batch, min(t.sequence) AS first_sequence, max(t.sequence) AS last_sequence,
+                    count(*)::integer AS line_count
+                FROM stored t GROUP BY t.batch
+            ), noted AS (
+                INSERT INTO execution_log_batches (execution_id, batch, first_sequence, last_sequence, line_count)
+                SELECT c.execution_id, b.batch, b.first_sequence, b.last_sequence, b.line_count
+                FROM counted b JOIN claims c ON c.batch = b.batch
             )
-            SELECT (SELECT count(*)::integer FROM claim) AS claims, (SELECT count(*)::integer FROM stored) AS stored
+            SELECT c.n, coalesce(b.line_count, 0) AS stored FROM claims c LEFT JOIN counted b ON b.batch = c.batch
             """;
     private static final String FIND_ORDER = """
             SELECT s.work_order_id, s.status
@@ -67,11 +75,6 @@ public final class LogStore {
             """;
     private static final String LAST_SEQUENCE =
             "SELECT coalesce(max(sequence), 0) AS last FROM execution_logs WHERE execution_id = $1::uuid";
-    private static final String STATUS = """
-            SELECT x.status FROM executions x WHERE x.execution_id = $1::uuid AND x.status <> 'RUNNING'
-            UNION ALL
-            SELECT 'RUNNING' FROM work_order_states s WHERE s.execution_id = $1::uuid AND s.status = 'CLAIMED'
-            """;
     // Ends with the line that fills the room there is. What a line weighs is known without reading it.
     private static final String LIST = """
             SELECT l.sequence, l.level, l.message, l.metadata::text AS metadata, l.logged_at, l.found
@@ -127,13 +130,6 @@ public final class LogStore {
             WHERE execution_id = $1::uuid AND sequence > $2::bigint AND sequence <= $3::bigint
             ORDER BY sequence LIMIT 1
             """;
-    private static final String REACH = """
-            SELECT e.execution_id,
-                EXISTS (SELECT FROM executions x WHERE x.execution_id = e.execution_id AND x.status <> 'RUNNING')
-                    AS ended,
-                coalesce((SELECT max(l.sequence) FROM execution_logs l WHERE l.execution_id = e.execution_id), 0) AS last
-            FROM unnest($1::uuid[]) AS e (execution_id)
-            """;
     private static final String KEEP_PARTITIONS =
             "SELECT keep_log_partitions($1::text::date, $2::text::date, $3::text::date) AS dropped";
 
@@ -149,30 +145,54 @@ public final class LogStore {
     public record Lines(
             List<LogLine> lines, boolean cut, @Nullable Long searchedTo) {}
 
-    /** How far the log of an execution reaches. */
-    public record Reach(UUID executionId, long lastSequence, boolean ended) {}
-
     /**
      * Stores lines, those left out whose numbers are there.
      *
-     * @return how many were stored; empty when the claim is not current
+     * @return how many were stored of each; null where the claim is not current
      */
-    public OptionalInt append(Queries queries, Logs.Append append) {
-        var lines = append.lines();
-        return queries.find(
+    public List<@Nullable Integer> append(Queries queries, List<Logs.Append> appends) {
+        var executionIds = new UUID[appends.size()];
+        var hashes = new byte[appends.size()][];
+        var numbers = new Integer[appends.size()];
+        int count = appends.stream().mapToInt(append -> append.lines().size()).sum();
+        var ofAppend = new Integer[count];
+        var sequences = new Long[count];
+        var levels = new String[count];
+        var messages = new String[count];
+        var metadata = new @Nullable String[count];
+        var times = new @Nullable Instant[count];
+        int next = 0;
+        for (int i = 0; i < appends.size(); i++) {
+            var append = appends.get(i);
+            numbers[i] = i;
+            executionIds[i] = append.executionId();
+            hashes[i] = ClaimTokens.hash(append.claimToken());
+            for (var line : append.lines()) {
+                ofAppend[next] = numbers[i];
+                sequences[next] = line.sequence();
+                levels[next] = line.level().name();
+                messages[next] = line.message();
+                metadata[next] = line.metadata();
+                times[next] = line.loggedAt();
+                next++;
+            }
+        }
+        var stored = new @Nullable Integer[appends.size()];
+        queries.list(
                         APPEND,
-                        row -> row.getInteger("claims") == 0
-                                ? OptionalInt.empty()
-                                : OptionalInt.of(row.getInteger("stored")),
-                        append.executionId(),
-                        ClaimTokens.hash(append.claimToken()),
+                        row -> Map.entry(row.getInteger("n"), row.getInteger("stored")),
+                        numbers,
+                        executionIds,
+                        hashes,
                         queries.now(),
-                        column(Long.class, lines, LogLine::sequence),
-                        column(LogLevel.class, lines, LogLine::level),
-                        column(String.class, lines, LogLine::message),
-                        column(String.class, lines, LogLine::metadata),
-                        column(Instant.class, lines, LogLine::loggedAt))
-                .orElseThrow();
+                        ofAppend,
+                        sequences,
+                        levels,
+                        messages,
+                        metadata,
+                        times)
+                .forEach(entry -> stored[entry.getKey()] = entry.getValue());
+        return Arrays.asList(stored);
     }
 
     public Optional<Order> findOrder(Queries queries, UUID executionId) {
@@ -185,10 +205,6 @@ public final class LogStore {
     public long lastSequence(Queries queries, UUID executionId) {
         return queries.find(LAST_SEQUENCE, row -> row.getLong("last"), executionId)
                 .orElseThrow();
-    }
-
-    public Optional<ExecutionStatus> status(Queries queries, UUID executionId) {
-        return queries.find(STATUS, row -> Rows.value(row, "status", ExecutionStatus.class), executionId);
     }
 
     /** Lines by their numbers; fewer than the limit where they are long, or where a search ends early. */
@@ -237,18 +253,11 @@ public final class LogStore {
         return new Lines(lines, cut, isEnd ? null : end.get());
     }
 
-    /** How far the logs of executions reach. */
-    public List<Reach> reach(Queries queries, Collection<UUID> executionIds) {
-        return queries.list(
-                REACH,
-                row -> new Reach(row.getUUID("execution_id"), row.getLong("last"), row.getBoolean("ended")),
-                executionIds);
-    }
-
     /**
-     * Makes the partitions of the coming days, and drops those that are older than what is kept.
+     * Makes the partitions of the coming days, and drops those of the oldest day that is older than what is kept, unless
+     * they are in use.
      *
-     * @return how many were dropped
+     * @return how many days were dropped
      */
     public int keepPartitions(Queries queries) {
         var today = LocalDate.ofInstant(queries.now(), ZoneOffset.UTC);
@@ -267,7 +276,7 @@ public final class LogStore {
         return map(row);
     }
 
-    private static LogLine map(Row row) {
+    static LogLine map(Row row) {
         return new LogLine(
                 row.getLong("sequence"),
                 Rows.value(row, "level", LogLevel.class),
