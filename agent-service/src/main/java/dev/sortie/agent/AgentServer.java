@@ -11,6 +11,7 @@ import dev.sortie.agent.api.WorkerGrpcService;
 import dev.sortie.agent.domain.AgentJobs;
 import dev.sortie.agent.domain.Claiming;
 import dev.sortie.agent.domain.Executions;
+import dev.sortie.agent.domain.IdleWorkers;
 import dev.sortie.agent.domain.LogSignals;
 import dev.sortie.agent.domain.LogTails;
 import dev.sortie.agent.domain.Logs;
@@ -119,8 +120,9 @@ public final class AgentServer implements AutoCloseable {
         this.statistics = new QueueStatistics(
                 database, tallies, new ActivityStore(), new BacklogStore(), signals, queueMeters::counted);
 
+        var idle = new IdleWorkers(runtime.clock());
         this.jobs = new AgentJobs(
-                database, runtime.changes(), claiming, work, presence, tails, claimStore, logStore, signals);
+                database, runtime.changes(), claiming, work, presence, tails, claimStore, logStore, signals, idle);
         runtime.every("log-partitions", KEEP_PARTITIONS, jobs::keepLogPartitions);
         runtime.every("leases", END_LEASES, jobs::endLeases);
         runtime.every("promotion", LOOK_FOR_WORK, jobs::promoteOrders);
@@ -148,7 +150,7 @@ public final class AgentServer implements AutoCloseable {
                         new QueueGrpcService(replies, pages, queues, statistics),
                         new WorkOrderGrpcService(replies, pages, workOrders, database, runtime.meters()),
                         new WorkGrpcService(
-                                replies, workCalls, work, signals, presence, database, runtime.drain(), statuses),
+                                replies, workCalls, work, signals, presence, database, runtime.drain(), statuses, idle),
                         new ExecutionGrpcService(replies, pages, database, executions, logs, logCalls, tails)));
     }
 

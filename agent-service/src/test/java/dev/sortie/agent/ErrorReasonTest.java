@@ -6,6 +6,7 @@ import static dev.sortie.agent.AgentFixture.order;
 import dev.sortie.agent.v1.AppendLogsRequest;
 import dev.sortie.agent.v1.AppendLogsResponse;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
+import dev.sortie.agent.v1.DrainWorkerRequest;
 import dev.sortie.agent.v1.ErrorReason;
 import dev.sortie.agent.v1.ExecutionServiceGrpc;
 import dev.sortie.agent.v1.LogLevel;
@@ -82,6 +83,16 @@ class ErrorReasonTest {
                                 .addLines(line)
                                 .build()))
                         .with(Status.Code.INVALID_ARGUMENT, reason);
+            }
+            case ERROR_REASON_WORKER_DRAINING -> {
+                var worker = AGENT.register(1);
+                AGENT.workers()
+                        .drainWorker(DrainWorkerRequest.newBuilder()
+                                .setWorkerId(worker)
+                                .build());
+                StatusAssert.fails(() ->
+                                AGENT.work().claimWork(claim(worker, queue).build()))
+                        .with(Status.Code.FAILED_PRECONDITION, reason);
             }
             case ERROR_REASON_UNSPECIFIED, UNRECOGNIZED -> throw new AssertionError("never sent");
         }

@@ -66,9 +66,9 @@ class LateReportTest {
                         .setMetrics(struct("tokens", 5))
                         .setReportTime(Messages.timestamp(CLOCK.instant()))
                         .build());
-        assertThat(AGENT.execution(second.getExecutionId()).getHasLateReport()).isFalse();
+        assertThat(AGENT.execution(second.getExecutionId()).getReportedLate()).isFalse();
         assertThat(listed())
-                .extracting(Execution::getExecutionId, Execution::getHasLateReport, Execution::hasLateReport)
+                .extracting(Execution::getExecutionId, Execution::getReportedLate, Execution::hasLateReport)
                 .containsExactly(
                         org.assertj.core.groups.Tuple.tuple(second.getExecutionId(), false, false),
                         org.assertj.core.groups.Tuple.tuple(late.getExecutionId(), true, false));
@@ -140,7 +140,7 @@ class LateReportTest {
         var completed = AGENT.claimOne(worker, queue);
         AGENT.complete(completed);
         assertThat(AGENT.complete(completed).getOutcomes(0).getReplayed()).isTrue();
-        assertThat(AGENT.execution(completed.getExecutionId()).getHasLateReport())
+        assertThat(AGENT.execution(completed.getExecutionId()).getReportedLate())
                 .isFalse();
 
         StatusAssert.fails(() -> AGENT.fail(
@@ -168,7 +168,7 @@ class LateReportTest {
                         .setClaimToken(late.getClaimToken()))
                 .setResult(struct("answer", 7)));
 
-        assertThat(AGENT.execution(late.getExecutionId()).getHasLateReport()).isFalse();
+        assertThat(AGENT.execution(late.getExecutionId()).getReportedLate()).isFalse();
     }
 
     private ClaimedWork timedOut() {

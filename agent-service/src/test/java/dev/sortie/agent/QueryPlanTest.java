@@ -74,6 +74,7 @@ class QueryPlanTest {
                 entry("work_order_id", List.of(ManyOrders.order(7), ManyOrders.order(50))),
                 entry("worker_id", List.of(ManyOrders.worker(7))),
                 entry("execution_id", List.of(ManyOrders.execution(1), ManyOrders.execution(202))),
+                entry("software_version", List.of("1", "none")),
                 entry("text", List.of("line 7")),
                 entry("first_sequence", List.of(100L)),
                 entry("last_sequence", List.of(200L)),

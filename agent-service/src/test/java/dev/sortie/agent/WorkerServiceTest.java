@@ -6,17 +6,21 @@ import static dev.sortie.agent.AgentFixture.seconds;
 import static dev.sortie.agent.AgentFixture.struct;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.FieldMask;
 import dev.sortie.agent.v1.DeregisterWorkerRequest;
+import dev.sortie.agent.v1.DrainWorkerRequest;
 import dev.sortie.agent.v1.GetWorkerRequest;
 import dev.sortie.agent.v1.HeartbeatWorkRequest;
 import dev.sortie.agent.v1.ListWorkersRequest;
 import dev.sortie.agent.v1.RegisterWorkerRequest;
+import dev.sortie.agent.v1.UpdateWorkerRequest;
 import dev.sortie.agent.v1.Worker;
 import dev.sortie.agent.v1.WorkerStatus;
 import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.testing.SettableClock;
 import dev.sortie.runtime.testing.StatusAssert;
 import dev.sortie.type.v1.ErrorReason;
+import dev.sortie.type.v1.RetryPolicy;
 import dev.sortie.type.v1.TaskType;
 import io.grpc.Status;
 import java.time.Duration;
@@ -138,6 +142,157 @@ class WorkerServiceTest {
     }
 
     @Test
+    void changesWhatTheMaskNamesAndNothingElse() {
+        var worker = AGENT.worker(AGENT.register(4));
+        var changed = update(
+                worker.toBuilder()
+                        .setName("renamed")
+                        .setSoftwareVersion("2.0")
+                        .setMaxConcurrentTasks(9)
+                        .build(),
+                "name",
+                "software_version");
+        assertThat(changed.getName()).isEqualTo("renamed");
+        assertThat(changed.getSoftwareVersion()).isEqualTo("2.0");
+        assertThat(changed.getMaxConcurrentTasks()).isEqualTo(4);
+        assertThat(changed.getEtag()).isNotEqualTo(worker.getEtag());
+
+        var again = update(Worker.newBuilder()
+                .setWorkerId(worker.getWorkerId())
+                .setMaxConcurrentTasks(2)
+                .setLeaseDuration(seconds(7))
+                .setContextWindowSize(8_000)
+                .setConfig(struct("depth", 1))
+                .build());
+        assertThat(again.getName()).isEqualTo("renamed");
+        assertThat(again.getMaxConcurrentTasks()).isEqualTo(2);
+        assertThat(again.getLeaseDuration()).isEqualTo(seconds(7));
+        assertThat(again.getContextWindowSize()).isEqualTo(8_000);
+        assertThat(again.getConfig()).isEqualTo(struct("depth", 1));
+        assertThat(update(again, "*").getEtag()).isEqualTo(again.getEtag());
+    }
+
+    @Test
+    void refusesChangesOfWhatIsNotThereOrHasChanged() {
+        var worker = AGENT.worker(AGENT.register(1));
+        update(worker.toBuilder().setName("first").build(), "name");
+        StatusAssert.fails(() -> update(worker.toBuilder().setName("second").build(), "name"))
+                .with(Status.Code.ABORTED, ErrorReason.ERROR_REASON_ETAG_MISMATCH);
+        StatusAssert.fails(() -> update(worker.toBuilder().clearEtag().build(), "drain_time"))
+                .with(Status.Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_UPDATE_MASK_INVALID);
+        StatusAssert.fails(
+                        () -> update(worker.toBuilder().clearEtag().clearName().build(), "name"))
+                .with(Status.Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_FIELD_INVALID)
+                .field("worker.name");
+        StatusAssert.fails(() -> update(Worker.newBuilder().setName("who").build(), "name"))
+                .with(Status.Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_FIELD_INVALID)
+                .field("worker.worker_id");
+        AGENT.workers()
+                .deregisterWorker(DeregisterWorkerRequest.newBuilder()
+                        .setWorkerId(worker.getWorkerId())
+                        .build());
+        StatusAssert.fails(() -> update(worker.toBuilder().clearEtag().build(), "name"))
+                .with(
+                        Status.Code.FAILED_PRECONDITION,
+                        dev.sortie.agent.v1.ErrorReason.ERROR_REASON_WORKER_NOT_REGISTERED);
+        StatusAssert.fails(() -> update(
+                        worker.toBuilder()
+                                .clearEtag()
+                                .setWorkerId(UUID.randomUUID().toString())
+                                .build(),
+                        "name"))
+                .with(Status.Code.NOT_FOUND, ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND);
+    }
+
+    @Test
+    void givesNothingMoreToOneThatHoldsAsManyAsItMayFromNowOn() {
+        var queue = "less-" + UUID.randomUUID();
+        var id = AGENT.register(2);
+        AGENT.enqueueAll(AgentFixture.many(2, queue));
+        AGENT.claimOne(id, queue);
+        update(Worker.newBuilder().setWorkerId(id).setMaxConcurrentTasks(1).build());
+        StatusAssert.fails(() ->
+                        AGENT.work().claimWork(AgentFixture.claim(id, queue).build()))
+                .with(Status.Code.FAILED_PRECONDITION, dev.sortie.agent.v1.ErrorReason.ERROR_REASON_WORKER_AT_CAPACITY);
+        update(Worker.newBuilder().setWorkerId(id).setMaxConcurrentTasks(2).build());
+        AGENT.claimOne(id, queue);
+    }
+
+    @Test
+    void listsByKindVersionAndWhetherTheyDrain() {
+        var version = "v-" + UUID.randomUUID().toString().substring(0, 8);
+        var docs = register(described("docs", TaskType.TASK_TYPE_DOCS, version)).getWorkerId();
+        var review = register(described("review", TaskType.TASK_TYPE_REVIEW, version))
+                .getWorkerId();
+        var gone =
+                register(described("gone", TaskType.TASK_TYPE_REVIEW, version)).getWorkerId();
+        drain(review);
+        drain(gone);
+        AGENT.workers()
+                .deregisterWorker(
+                        DeregisterWorkerRequest.newBuilder().setWorkerId(gone).build());
+
+        var all = ListWorkersRequest.newBuilder().setSoftwareVersion(version);
+        assertThat(pages(all)).containsExactlyInAnyOrder(docs, review, gone);
+        assertThat(pages(all.clone().setWorkerType(TaskType.TASK_TYPE_DOCS))).containsExactly(docs);
+        assertThat(pages(all.clone().setDraining(true))).containsExactly(review);
+        assertThat(pages(all.clone().setDraining(false))).containsExactlyInAnyOrder(docs, gone);
+        assertThat(pages(all.clone().setStatus(WorkerStatus.WORKER_STATUS_OFFLINE)))
+                .containsExactly(gone);
+        assertThat(pages(ListWorkersRequest.newBuilder().setDraining(true)))
+                .contains(review)
+                .doesNotContain(docs, gone);
+        assertThat(pages(ListWorkersRequest.newBuilder().setDraining(false)))
+                .contains(docs, gone)
+                .doesNotContain(review);
+        assertThat(pages(ListWorkersRequest.newBuilder().setWorkerType(TaskType.TASK_TYPE_REVIEW)))
+                .contains(review, gone)
+                .doesNotContain(docs);
+        assertThat(pages(ListWorkersRequest.newBuilder()
+                        .setWorkerType(TaskType.TASK_TYPE_REVIEW)
+                        .setStatus(WorkerStatus.WORKER_STATUS_IDLE)
+                        .setDraining(true)))
+                .contains(review)
+                .doesNotContain(docs, gone);
+    }
+
+    @Test
+    void givesTheOrdersOfALostWorkerToOthersWhenItsLeaseIsOver() {
+        var queue = "lost-" + UUID.randomUUID();
+        var lost = register(described("lost", TaskType.TASK_TYPE_TEST, "1").toBuilder()
+                        .setMaxConcurrentTasks(3)
+                        .setLeaseDuration(seconds(20))
+                        .build())
+                .getWorkerId();
+        AGENT.enqueueAll(AgentFixture.many(3, queue).stream()
+                .map(order -> order.toBuilder()
+                        .setRetryPolicy(RetryPolicy.newBuilder()
+                                .setInitialBackoff(com.google.protobuf.Duration.newBuilder()
+                                        .setNanos(1_000_000)))
+                        .build())
+                .toList());
+        for (int i = 0; i < 3; i++) {
+            AGENT.claimOne(lost, queue);
+        }
+        var other = AGENT.register(3);
+        CLOCK.advance(Duration.ofMillis(19_500));
+        AGENT.endLeases();
+        assertThat(AGENT.worker(lost).getHeldClaimCount()).isEqualTo(3);
+
+        CLOCK.advance(Duration.ofSeconds(1));
+        AGENT.endLeases();
+        assertThat(AGENT.worker(lost).getHeldClaimCount()).isZero();
+        assertThat(AGENT.worker(lost).getStatus()).isEqualTo(WorkerStatus.WORKER_STATUS_IDLE);
+        CLOCK.advance(Duration.ofSeconds(1));
+        for (int i = 0; i < 3; i++) {
+            assertThat(AGENT.claimOne(other, queue).getAttempt()).isEqualTo(2);
+        }
+        CLOCK.advance(Duration.ofSeconds(60));
+        AGENT.markSilentWorkers();
+        assertThat(AGENT.worker(lost).getStatus()).isEqualTo(WorkerStatus.WORKER_STATUS_OFFLINE);
+    }
+
+    @Test
     void knowsNoWorkerThatWasNeverRegistered() {
         var unknown = UUID.randomUUID().toString();
         StatusAssert.fails(() -> AGENT.workers()
@@ -166,16 +321,38 @@ class WorkerServiceTest {
                 .getWorker();
     }
 
+    private static Worker described(String name, TaskType type, String version) {
+        return Worker.newBuilder()
+                .setName(name)
+                .setWorkerType(type)
+                .setSoftwareVersion(version)
+                .build();
+    }
+
+    private static Worker update(Worker worker, String... paths) {
+        return AGENT.workers()
+                .updateWorker(UpdateWorkerRequest.newBuilder()
+                        .setWorker(worker)
+                        .setUpdateMask(FieldMask.newBuilder().addAllPaths(List.of(paths)))
+                        .build())
+                .getWorker();
+    }
+
+    private static void drain(String id) {
+        AGENT.workers()
+                .drainWorker(DrainWorkerRequest.newBuilder().setWorkerId(id).build());
+    }
+
     private static List<String> pages(WorkerStatus status) {
+        return pages(ListWorkersRequest.newBuilder().setStatus(status));
+    }
+
+    private static List<String> pages(ListWorkersRequest.Builder request) {
         var ids = new ArrayList<String>();
         var token = "";
         do {
             var page = AGENT.workers()
-                    .listWorkers(ListWorkersRequest.newBuilder()
-                            .setStatus(status)
-                            .setPageSize(2)
-                            .setPageToken(token)
-                            .build());
+                    .listWorkers(request.setPageSize(2).setPageToken(token).build());
             page.getWorkersList().forEach(worker -> ids.add(worker.getWorkerId()));
             token = page.getNextPageToken();
         } while (!token.isEmpty());

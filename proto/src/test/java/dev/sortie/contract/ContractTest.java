@@ -263,6 +263,21 @@ class ContractTest {
     }
 
     @Test
+    void noFieldIsNamedLikeWhatLanguagesMakeOfAnother() {
+        var wrong = new ArrayList<String>();
+        for (var message : CONTRACT.messages().values()) {
+            var names = new TreeSet<String>();
+            CONTRACT.fields(message).forEach(field -> names.add(field.name()));
+            for (var name : names) {
+                if (names.contains("has_" + name) || names.contains("clear_" + name)) {
+                    wrong.add(message.name() + "." + name);
+                }
+            }
+        }
+        assertThat(wrong).as("fields beside a has_ or clear_ of theirs").isEmpty();
+    }
+
+    @Test
     void secretsAreRedacted() {
         var secret = Set.of(
                 "password",

@@ -41,7 +41,7 @@ final class ExecutionProtos {
                 .setErrorMessage(execution.errorMessage())
                 .setStartTime(timestamp(execution.startedAt()))
                 .setUpdateTime(timestamp(execution.updatedAt()))
-                .setHasLateReport(execution.hasLateReport());
+                .setReportedLate(execution.hasLateReport());
         var subject = execution.subject();
         if (subject != null) {
             var id = subject.id().toString();

@@ -2,7 +2,6 @@ package dev.sortie.agent.api;
 
 import dev.sortie.agent.domain.ClaimedWork;
 import dev.sortie.agent.domain.Claiming;
-import dev.sortie.agent.domain.HeartbeatOutcome;
 import dev.sortie.agent.domain.Work;
 import dev.sortie.agent.domain.WorkOutcome;
 import dev.sortie.runtime.sql.Combiner;
@@ -18,7 +17,7 @@ public final class WorkCalls {
     private static final int CHARACTERS = 4_096; // of a checkpoint that weigh as much as a claim
 
     private final Combiner<Claiming.ClaimRequest, List<ClaimedWork>> claims;
-    private final Combiner<Work.Heartbeat, List<HeartbeatOutcome>> heartbeats;
+    private final Combiner<Work.Heartbeat, Work.HeartbeatAnswer> heartbeats;
     private final Combiner<Work.Ends, List<WorkOutcome>> ends;
 
     public WorkCalls(Database database, MeterRegistry meters, Claiming claiming, Work work) {
@@ -48,7 +47,7 @@ public final class WorkCalls {
         return claims;
     }
 
-    Combiner<Work.Heartbeat, List<HeartbeatOutcome>> heartbeats() {
+    Combiner<Work.Heartbeat, Work.HeartbeatAnswer> heartbeats() {
         return heartbeats;
     }
 

@@ -22,9 +22,11 @@ import dev.sortie.runtime.grpc.CallContext;
 import dev.sortie.runtime.grpc.Drain;
 import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.grpc.Replies;
+import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.sql.Combiner.Item;
 import dev.sortie.runtime.sql.Database;
 import io.grpc.Context;
+import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -32,6 +34,7 @@ import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -63,7 +66,8 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
             Presence presence,
             Database database,
             Drain drain,
-            FailureStatuses statuses) {
+            FailureStatuses statuses,
+            IdleWorkers idle) {
         this.replies = replies;
         this.calls = calls;
         this.work = work;
@@ -73,13 +77,27 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
         this.drain = drain;
         this.clock = database.clock();
         this.protos = new WorkProtos(statuses);
-        this.idle = new IdleWorkers(clock);
+        this.idle = idle;
     }
 
     @Override
     public void claimWork(ClaimWorkRequest request, StreamObserver<ClaimWorkResponse> observer) {
+        var answer = new AtomicReference<>(ClaimWorkResponse.getDefaultInstance());
+        if (request.getRequestId().isEmpty()) {
+            var caller = CallContext.principal();
+            // Runs after this method, if the answer has not been sent by the time that the caller is gone.
+            ((ServerCallStreamObserver<ClaimWorkResponse>) observer)
+                    .setOnCancelHandler(() -> giveBack(caller, answer.get()));
+        }
         replies.call(
-                request, observer, WorkProtos::toClaim, (_, claim) -> claimOrWait(request, claim), Function.identity());
+                request,
+                observer,
+                WorkProtos::toClaim,
+                (_, claim) -> {
+                    answer.set(claimOrWait(request, claim));
+                    return answer.get();
+                },
+                Function.identity());
     }
 
     @Override
@@ -89,8 +107,9 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
                 observer,
                 WorkProtos::toHeartbeat,
                 calls.heartbeats(),
-                outcomes -> HeartbeatWorkResponse.newBuilder()
-                        .addAllOutcomes(protos.toHeartbeatOutcomes(outcomes))
+                answer -> HeartbeatWorkResponse.newBuilder()
+                        .addAllOutcomes(protos.toHeartbeatOutcomes(answer.outcomes()))
+                        .setDrainRequested(answer.drainRequested())
                         .build());
     }
 
@@ -132,28 +151,29 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
 
     /**
      * Claims what there is, or waits for it in line. Looks once before it waits, then only when it is told that there
-     * is something: those who wait cost the database nothing.
+     * is something: those who wait cost the database nothing. Once the server drains, nothing new is claimed.
      */
     private ClaimWorkResponse claimOrWait(ClaimWorkRequest request, Claiming.ClaimRequest claim) {
         long until = System.nanoTime() + longestWait(request).toNanos();
-        try (var waiter = signals.waitFor(claim.queueNames())) {
+        try (var waiter = signals.waitFor(claim.workerId(), claim.queueNames())) {
             var caller = Context.current();
             Context.CancellationListener gone = _ -> waiter.wake();
             caller.addListener(gone, Runnable::run);
             try {
                 // Behind others who wait for the same, there is nothing to be had.
                 boolean look = !request.hasWait() || !waiter.isBehindOthers() || !idle.isIdle(claim.workerId());
-                while (true) {
+                while (!drain.hasBegun()) {
                     var response = look ? claimNow(request, claim) : ClaimWorkResponse.getDefaultInstance();
                     look = true;
                     if (response.getClaimsCount() > 0) {
                         return response;
                     }
-                    if (!await(waiter, claim.workerId(), until)) {
+                    if (!await(waiter, claim.workerId(), until) && !drain.hasBegun()) {
                         // The same request, made elsewhere meanwhile, may have claimed something.
                         return request.getRequestId().isEmpty() ? response : claimNow(request, claim);
                     }
                 }
+                return claimedBefore(request);
             } catch (InterruptedException stopped) {
                 Thread.currentThread().interrupt();
                 throw new CancellationException("the server stops");
@@ -163,7 +183,14 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
         }
     }
 
-    /** One attempt. Claims nothing for a caller that is gone; what it claims is either answered or given back. */
+    /** What the same request has claimed, here or elsewhere; nothing when it is new. */
+    private ClaimWorkResponse claimedBefore(ClaimWorkRequest request) {
+        return request.getRequestId().isEmpty()
+                ? ClaimWorkResponse.getDefaultInstance()
+                : replies.transact(request, _ -> ClaimWorkResponse.getDefaultInstance(), _ -> false);
+    }
+
+    /** One attempt. Claims nothing for a caller that is gone. */
     private ClaimWorkResponse claimNow(ClaimWorkRequest request, Claiming.ClaimRequest claim) {
         boolean done = false;
         try {
@@ -174,9 +201,6 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
                     request, claim, calls.claims(), WorkProtos::toResponse, answer -> answer.getClaimsCount() > 0);
             if (response.getClaimsCount() == 0) {
                 idle.note(claim.workerId(), clock.instant());
-            }
-            if (response.getClaimsCount() > 0 && request.getRequestId().isEmpty() && isCallerGone()) {
-                giveBack(response);
             }
             done = true;
             return response;
@@ -212,19 +236,20 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
         return false;
     }
 
-    private void giveBack(ClaimWorkResponse response) {
+    private void giveBack(Principal caller, ClaimWorkResponse response) {
+        if (response.getClaimsCount() == 0) {
+            return;
+        }
         var releases = response.getClaimsList().stream()
                 .map(claim -> new Work.Release(
                         new ClaimReference(
                                 UUID.fromString(claim.getWorkOrder().getWorkOrderId()), claim.getClaimToken()),
                         null))
                 .toList();
-        var caller = CallContext.principal();
         // Outside of the call, which is over.
         Context.ROOT.run(() ->
                 database.transaction(tx -> work.end(tx, List.of(new Item<>(caller, new Work.Ends(releases))))));
         LOG.atInfo().addKeyValue("claims", releases.size()).log("claims given back: their caller is gone");
-        throw new CancellationException("the caller is gone");
     }
 
     private static Duration longestWait(ClaimWorkRequest request) {

@@ -5,6 +5,8 @@ import static dev.sortie.runtime.grpc.Messages.uuid;
 import dev.sortie.agent.domain.Workers;
 import dev.sortie.agent.v1.DeregisterWorkerRequest;
 import dev.sortie.agent.v1.DeregisterWorkerResponse;
+import dev.sortie.agent.v1.DrainWorkerRequest;
+import dev.sortie.agent.v1.DrainWorkerResponse;
 import dev.sortie.agent.v1.GetWorkerRequest;
 import dev.sortie.agent.v1.GetWorkerResponse;
 import dev.sortie.agent.v1.ListWorkersRequest;
@@ -13,6 +15,8 @@ import dev.sortie.agent.v1.RegisterWorkerRequest;
 import dev.sortie.agent.v1.RegisterWorkerResponse;
 import dev.sortie.agent.v1.SetWorkerCapabilitiesRequest;
 import dev.sortie.agent.v1.SetWorkerCapabilitiesResponse;
+import dev.sortie.agent.v1.UpdateWorkerRequest;
+import dev.sortie.agent.v1.UpdateWorkerResponse;
 import dev.sortie.agent.v1.WorkerServiceGrpc;
 import dev.sortie.runtime.grpc.Replies;
 import dev.sortie.runtime.paging.Keyset;
@@ -62,8 +66,7 @@ public final class WorkerGrpcService extends WorkerServiceGrpc.WorkerServiceImpl
         replies.read(
                 request,
                 observer,
-                r -> new Workers.ListRequest(
-                        WorkerProtos.toStatus(r.getStatus()), after == null ? null : after.uuid(0), page.limit()),
+                r -> WorkerProtos.toList(r, after == null ? null : after.uuid(0), page.limit()),
                 workers::list,
                 found -> {
                     var listed =
@@ -73,6 +76,30 @@ public final class WorkerGrpcService extends WorkerServiceGrpc.WorkerServiceImpl
                             .setNextPageToken(listed.nextPageToken())
                             .build();
                 });
+    }
+
+    @Override
+    public void updateWorker(UpdateWorkerRequest request, StreamObserver<UpdateWorkerResponse> observer) {
+        replies.write(
+                request,
+                observer,
+                WorkerProtos::toEdit,
+                workers::update,
+                worker -> UpdateWorkerResponse.newBuilder()
+                        .setWorker(WorkerProtos.toMessage(worker))
+                        .build());
+    }
+
+    @Override
+    public void drainWorker(DrainWorkerRequest request, StreamObserver<DrainWorkerResponse> observer) {
+        replies.write(
+                request,
+                observer,
+                r -> uuid(r.getWorkerId()),
+                workers::drain,
+                worker -> DrainWorkerResponse.newBuilder()
+                        .setWorker(WorkerProtos.toMessage(worker))
+                        .build());
     }
 
     @Override

@@ -12,15 +12,20 @@ import dev.sortie.agent.domain.Worker;
 import dev.sortie.agent.domain.WorkerStatus;
 import dev.sortie.agent.domain.WorkerType;
 import dev.sortie.agent.domain.Workers;
+import dev.sortie.agent.v1.ListWorkersRequest;
 import dev.sortie.agent.v1.RegisterWorkerRequest;
 import dev.sortie.agent.v1.SetWorkerCapabilitiesRequest;
+import dev.sortie.agent.v1.UpdateWorkerRequest;
 import dev.sortie.agent.v1.WorkerCapability;
 import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.paging.FieldMasks;
 import dev.sortie.type.v1.ErrorReason;
 import dev.sortie.type.v1.TaskType;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /** Workers as messages. */
@@ -35,10 +40,54 @@ final class WorkerProtos {
                 worker.getName(),
                 toType(worker.getWorkerType()),
                 worker.getSoftwareVersion(),
-                Math.max(1, worker.getMaxConcurrentTasks()),
-                worker.hasLeaseDuration() ? duration(worker.getLeaseDuration()) : DEFAULT_LEASE,
+                most(worker),
+                lease(worker),
                 worker.getContextWindowSize(),
                 json(worker.getConfig(), "worker.config"));
+    }
+
+    static Workers.Edit toEdit(UpdateWorkerRequest request) {
+        var worker = request.getWorker();
+        var paths = FieldMasks.resolve(request.getUpdateMask(), worker);
+        if (worker.getWorkerId().isEmpty()) {
+            throw Failure.invalidArgument(
+                            ErrorReason.ERROR_REASON_FIELD_INVALID, "worker.worker_id", "value is required")
+                    .with("field_count", 1)
+                    .exception();
+        }
+        return new Workers.Edit(
+                uuid(worker.getWorkerId()), worker.getEtag(), present -> edited(present, paths, worker));
+    }
+
+    private static Worker.Draft edited(Worker.Draft present, Set<String> paths, dev.sortie.agent.v1.Worker worker) {
+        return new Worker.Draft(
+                paths.contains("name") ? worker.getName() : present.name(),
+                paths.contains("worker_type") ? toType(worker.getWorkerType()) : present.type(),
+                paths.contains("software_version") ? worker.getSoftwareVersion() : present.softwareVersion(),
+                paths.contains("max_concurrent_tasks") ? most(worker) : present.maxConcurrentTasks(),
+                paths.contains("lease_duration") ? lease(worker) : present.leaseDuration(),
+                paths.contains("context_window_size") ? worker.getContextWindowSize() : present.contextWindowSize(),
+                paths.contains("config") && !worker.getConfig().equals(struct(present.config()))
+                        ? json(worker.getConfig(), "worker.config")
+                        : present.config());
+    }
+
+    private static int most(dev.sortie.agent.v1.Worker worker) {
+        return Math.max(1, worker.getMaxConcurrentTasks());
+    }
+
+    private static Duration lease(dev.sortie.agent.v1.Worker worker) {
+        return worker.hasLeaseDuration() ? duration(worker.getLeaseDuration()) : DEFAULT_LEASE;
+    }
+
+    static Workers.ListRequest toList(ListWorkersRequest request, @Nullable UUID before, int limit) {
+        return new Workers.ListRequest(
+                toStatus(request.getStatus()),
+                request.getWorkerType() == TaskType.TASK_TYPE_UNSPECIFIED ? null : toType(request.getWorkerType()),
+                request.getSoftwareVersion().isEmpty() ? null : request.getSoftwareVersion(),
+                request.hasDraining() ? request.getDraining() : null,
+                before,
+                limit);
     }
 
     static Workers.Skills toSkills(SetWorkerCapabilitiesRequest request) {
@@ -83,7 +132,7 @@ final class WorkerProtos {
     }
 
     static dev.sortie.agent.v1.Worker toMessage(Worker worker) {
-        return dev.sortie.agent.v1.Worker.newBuilder()
+        var message = dev.sortie.agent.v1.Worker.newBuilder()
                 .addAllCapabilities(worker.capabilities().stream()
                         .map(capability -> WorkerCapability.newBuilder()
                                 .setName(capability.name())
@@ -104,7 +153,11 @@ final class WorkerProtos {
                 .setCreateTime(timestamp(worker.createdAt()))
                 .setUpdateTime(timestamp(worker.updatedAt()))
                 .setEtag(Long.toString(worker.version()))
-                .build();
+                .setHeldClaimCount(worker.heldClaims());
+        if (worker.drainAt() != null) {
+            message.setDrainTime(timestamp(worker.drainAt()));
+        }
+        return message.build();
     }
 
     static WorkerType toType(TaskType type) {

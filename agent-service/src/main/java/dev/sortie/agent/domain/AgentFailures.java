@@ -95,6 +95,15 @@ public final class AgentFailures {
                 .exception();
     }
 
+    static FailureException workerDraining(UUID workerId) {
+        return Failure.failedPrecondition(
+                        ErrorReason.ERROR_REASON_WORKER_DRAINING,
+                        "worker %s drains: it finishes what it holds and gets nothing more",
+                        workerId)
+                .with("worker_id", workerId)
+                .exception();
+    }
+
     static Failure claimStale(UUID workOrderId, @Nullable WorkOrderStatus status) {
         var failure = Failure.failedPrecondition(
                         ErrorReason.ERROR_REASON_CLAIM_STALE,

@@ -28,6 +28,7 @@ public final class AgentJobs {
     private final ClaimStore claims;
     private final LogStore logStore;
     private final WorkSignals signals;
+    private final IdleWorkers idle;
 
     public AgentJobs(
             Database database,
@@ -38,7 +39,8 @@ public final class AgentJobs {
             LogTails tails,
             ClaimStore claims,
             LogStore logStore,
-            WorkSignals signals) {
+            WorkSignals signals,
+            IdleWorkers idle) {
         this.database = database;
         this.changes = changes;
         this.claiming = claiming;
@@ -48,6 +50,7 @@ public final class AgentJobs {
         this.claims = claims;
         this.logStore = logStore;
         this.signals = signals;
+        this.idle = idle;
     }
 
     /** Ends the claims whose leases have run out. */
@@ -110,15 +113,23 @@ public final class AgentJobs {
     }
 
     /**
-     * Looks for work as soon as some replica has changed orders or queues, without waiting for the next time. Returns
-     * only by failing; what it then misses is found all the same, a moment later.
+     * Looks for work as soon as some replica has changed orders or queues, without waiting for the next time, and wakes
+     * those who wait as a worker that has changed. Returns only by failing; what it then misses is found all the same, a
+     * moment later.
      *
      * @param look has {@link #lookForWork} run
      */
     public void followFeed(Runnable look) throws InterruptedException {
-        var watch = changes.watch(changes.now(), Set.of("work_order", "queue"));
+        var watch = changes.watch(changes.now(), Set.of("work_order", "queue", "worker"));
         while (true) {
-            boolean claimable = watch.next(FEED_PATIENCE).changes().stream().anyMatch(AgentJobs::mayMakeClaimable);
+            var batch = watch.next(FEED_PATIENCE).changes();
+            for (var change : batch) {
+                if (change.resourceType().equals("worker")) {
+                    idle.forget(change.resourceId());
+                    signals.wakeWorker(change.resourceId());
+                }
+            }
+            boolean claimable = batch.stream().anyMatch(AgentJobs::mayMakeClaimable);
             if (claimable && !signals.waitedFor().isEmpty()) {
                 look.run();
             }
@@ -132,7 +143,8 @@ public final class AgentJobs {
 
     private static boolean mayMakeClaimable(LoggedChange change) {
         return change.resourceType().equals("queue")
-                || change.attributes().contains('"' + WorkOrderStatus.PENDING.name() + '"');
+                || (change.resourceType().equals("work_order")
+                        && change.attributes().contains('"' + WorkOrderStatus.PENDING.name() + '"'));
     }
 
     /** Makes the partitions that logs will need and drops those that are no longer kept. */

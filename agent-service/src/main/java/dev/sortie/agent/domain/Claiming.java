@@ -129,6 +129,9 @@ public final class Claiming {
         if (worker == null || !worker.isRegistered()) {
             return new Claimant(item, null, 0, AgentFailures.workerNotRegistered(request.workerId()));
         }
+        if (worker.isDraining()) {
+            return new Claimant(item, worker, 0, AgentFailures.workerDraining(worker.id()));
+        }
         int left = room.getOrDefault(worker.id(), 0);
         if (left == 0) {
             return new Claimant(

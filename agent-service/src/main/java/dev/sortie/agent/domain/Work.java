@@ -84,6 +84,14 @@ public final class Work {
             @Nullable Duration leaseDuration,
             Map<UUID, String> checkpoints) {}
 
+    /**
+     * What a heartbeat is told.
+     *
+     * @param outcomes of its claims, in their order
+     * @param drainRequested the worker is to finish what it holds, and gets nothing more
+     */
+    public record HeartbeatAnswer(List<HeartbeatOutcome> outcomes, boolean drainRequested) {}
+
     /** A result. */
     public record Completion(ClaimReference claim, String result, ExecutionReport report) implements EndItem {}
 
@@ -121,7 +129,7 @@ public final class Work {
     public record Release(ClaimReference claim, @Nullable String checkpoint) implements EndItem {}
 
     /** Moves the ends of leases, each as far as it may go, and tells of orders that were cancelled. */
-    public List<Outcome<List<HeartbeatOutcome>>> heartbeat(Tx tx, List<Item<Heartbeat>> items) {
+    public List<Outcome<HeartbeatAnswer>> heartbeat(Tx tx, List<Item<Heartbeat>> items) {
         var known = new HashMap<UUID, Worker>();
         workers.findAll(tx, items.stream().map(item -> item.value().workerId()).collect(Collectors.toSet()))
                 .forEach(worker -> known.put(worker.id(), worker));
@@ -162,15 +170,15 @@ public final class Work {
                 .map(item -> {
                     var worker = known.get(item.value().workerId());
                     return worker == null || !worker.isRegistered()
-                            ? Outcome.<List<HeartbeatOutcome>>refused(AgentFailures.workerNotRegistered(
+                            ? Outcome.<HeartbeatAnswer>refused(AgentFailures.workerNotRegistered(
                                     item.value().workerId()))
-                            : heartbeat(item.value(), extended, stale);
+                            : heartbeat(item.value(), worker, extended, stale);
                 })
                 .toList();
     }
 
-    private static Outcome<List<HeartbeatOutcome>> heartbeat(
-            Heartbeat heartbeat, Map<Key, Instant> extended, Map<Key, EndedClaim> stale) {
+    private static Outcome<HeartbeatAnswer> heartbeat(
+            Heartbeat heartbeat, Worker worker, Map<Key, Instant> extended, Map<Key, EndedClaim> stale) {
         var outcomes = new ArrayList<HeartbeatOutcome>();
         for (var claim : heartbeat.claims()) {
             var expiresAt = extended.get(key(claim));
@@ -189,7 +197,7 @@ public final class Work {
         if (!outcomes.isEmpty() && outcomes.stream().noneMatch(o -> o.failure() == null || o.cancelRequested())) {
             return Outcome.refused(refused(outcomes.getFirst().failure()));
         }
-        return Outcome.of(outcomes);
+        return Outcome.of(new HeartbeatAnswer(outcomes, worker.isDraining()));
     }
 
     /**

@@ -10,6 +10,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -33,10 +34,12 @@ public final class WorkSignals {
 
     /** A call that waits for work of some queues. Close it when it no longer does. */
     public final class Waiter implements AutoCloseable {
+        private final UUID workerId;
         private final Collection<String> queueNames;
         private final Semaphore signal = new Semaphore(0);
 
-        private Waiter(Collection<String> queueNames) {
+        private Waiter(UUID workerId, Collection<String> queueNames) {
+            this.workerId = workerId;
             this.queueNames = List.copyOf(queueNames);
         }
 
@@ -84,9 +87,9 @@ public final class WorkSignals {
         }
     }
 
-    /** Stands in line. */
-    public Waiter waitFor(Collection<String> queueNames) {
-        var waiter = new Waiter(queueNames);
+    /** Stands in line, as a worker. */
+    public Waiter waitFor(UUID workerId, Collection<String> queueNames) {
+        var waiter = new Waiter(workerId, queueNames);
         synchronized (waiting) {
             for (var queueName : waiter.queueNames) {
                 waiting.computeIfAbsent(queueName, _ -> new LinkedHashSet<>()).add(waiter);
@@ -142,6 +145,18 @@ public final class WorkSignals {
             }
         }
         chosen.forEach(waiter -> waiter.signal.release());
+    }
+
+    /** Wakes those who wait as a worker, for something about it has changed. */
+    public void wakeWorker(UUID workerId) {
+        var chosen = new LinkedHashSet<Waiter>();
+        synchronized (waiting) {
+            waiting.values()
+                    .forEach(line -> line.stream()
+                            .filter(waiter -> waiter.workerId.equals(workerId))
+                            .forEach(chosen::add));
+        }
+        chosen.forEach(Waiter::wake);
     }
 
     /** Wakes everybody, for the server is about to stop. */

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param contextWindowSize in tokens; 0 when not known
  * @param config a JSON object
  * @param heldClaims how many claims it holds
+ * @param drainAt since when it gets nothing more; null while it gets work
  * @param capabilities by name; empty where it was not asked for them
  * @param deregisteredAt when it was taken out of service for good; null while it may claim
  */
@@ -29,13 +30,14 @@ public record Worker(
         String config,
         int heldClaims,
         Instant lastHeartbeatAt,
+        @Nullable Instant drainAt,
         @Nullable Instant deregisteredAt,
         List<Capability> capabilities,
         Instant createdAt,
         Instant updatedAt,
         long version) {
 
-    /** What a caller says of a worker that it registers. */
+    /** What a caller says of a worker. */
     public record Draft(
             String name,
             WorkerType type,
@@ -44,6 +46,10 @@ public record Worker(
             Duration leaseDuration,
             long contextWindowSize,
             String config) {}
+
+    Draft draft() {
+        return new Draft(name, type, softwareVersion, maxConcurrentTasks, leaseDuration, contextWindowSize, config);
+    }
 
     Worker with(List<Capability> known) {
         return new Worker(
@@ -58,6 +64,7 @@ public record Worker(
                 config,
                 heldClaims,
                 lastHeartbeatAt,
+                drainAt,
                 deregisteredAt,
                 List.copyOf(known),
                 createdAt,
@@ -68,6 +75,11 @@ public record Worker(
     /** True until it is deregistered. */
     public boolean isRegistered() {
         return deregisteredAt == null;
+    }
+
+    /** True from when it is to finish what it holds. */
+    public boolean isDraining() {
+        return drainAt != null;
     }
 
     /** How many more claims it may hold. */

@@ -6,11 +6,20 @@ import dev.sortie.runtime.sql.Change;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Tx;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Workers: the processes that do the work. */
 public final class Workers {
+    /** The attribute of the change that tells of a worker that it drains. */
+    static final String DRAINING = "draining";
+
+    private static final Logger LOG = LoggerFactory.getLogger(Workers.class);
+
     private final WorkerStore workers;
     private final Work work;
     private final WorkSignals signals;
@@ -27,10 +36,25 @@ public final class Workers {
      * What to list, newest first.
      *
      * @param status null for every status
+     * @param type null for every kind of work
+     * @param softwareVersion null for every version
+     * @param draining null for those that drain and others
      * @param before the last worker of the page before; null for the first page
      */
     public record ListRequest(
-            @Nullable WorkerStatus status, @Nullable UUID before, int limit) {}
+            @Nullable WorkerStatus status,
+            @Nullable WorkerType type,
+            @Nullable String softwareVersion,
+            @Nullable Boolean draining,
+            @Nullable UUID before,
+            int limit) {}
+
+    /**
+     * A change of what a worker has said of itself.
+     *
+     * @param etag empty for whatever version there is
+     */
+    public record Edit(UUID workerId, String etag, UnaryOperator<Worker.Draft> change) {}
 
     public Worker register(Tx tx, Worker.Draft draft) {
         var worker = workers.insert(tx, ids.next(), draft);
@@ -38,6 +62,47 @@ public final class Workers {
                 .with("worker_id", worker.id())
                 .with("status", worker.status()));
         return worker;
+    }
+
+    /** Changes what a worker has said of itself; those who wait as that worker look again. */
+    public Worker update(Tx tx, Edit edit) {
+        var id = edit.workerId();
+        var worker = lock(tx, id);
+        if (!worker.isRegistered()) {
+            throw AgentFailures.workerNotRegistered(id);
+        }
+        var etag = Long.toString(worker.version());
+        if (!edit.etag().isEmpty() && !edit.etag().equals(etag)) {
+            throw AgentFailures.etagMismatch("worker", id, etag);
+        }
+        var draft = edit.change().apply(worker.draft());
+        if (!draft.equals(worker.draft())) {
+            workers.update(tx, id, draft);
+            tx.change(change(id, worker.version() + 1, worker.status()));
+            tx.afterCommit(() -> signals.wakeWorker(id));
+        }
+        return get(tx, id);
+    }
+
+    /** Has a worker finish what it holds and get nothing more. */
+    public Worker drain(Tx tx, UUID id) {
+        var worker = lock(tx, id);
+        if (worker.isRegistered() && !worker.isDraining()) {
+            workers.drain(tx, id);
+            tx.change(change(id, worker.version() + 1, worker.status()).with(DRAINING, true));
+            tx.audit("DrainWorker", "worker", id, Map.of());
+            tx.afterCommit(() -> {
+                LOG.atInfo().addKeyValue("worker_id", id).log("a worker drains");
+                signals.wakeWorker(id);
+            });
+        }
+        return get(tx, id);
+    }
+
+    private Worker lock(Tx tx, UUID id) {
+        return workers.lockAll(tx, List.of(id)).stream()
+                .findFirst()
+                .orElseThrow(() -> AgentFailures.notFound("worker", id));
     }
 
     public Worker get(Queries queries, UUID id) {
@@ -55,9 +120,7 @@ public final class Workers {
     /** Writes what a worker can do; those who wait as that worker look again. */
     public Worker setCapabilities(Tx tx, Skills skills) {
         var id = skills.workerId();
-        var worker = workers.lockAll(tx, List.of(id)).stream()
-                .findFirst()
-                .orElseThrow(() -> AgentFailures.notFound("worker", id));
+        var worker = lock(tx, id);
         if (!worker.isRegistered()) {
             throw AgentFailures.workerNotRegistered(id);
         }
@@ -87,9 +150,7 @@ public final class Workers {
             return found;
         }
         work.releaseAll(tx, id); // orders before workers, as everybody locks them
-        var worker = workers.lockAll(tx, List.of(id)).stream()
-                .findFirst()
-                .orElseThrow(() -> AgentFailures.notFound("worker", id));
+        var worker = lock(tx, id);
         if (!worker.isRegistered()) {
             return worker;
         }

@@ -26,7 +26,7 @@ public final class WorkerStore {
     // What a worker holds is counted by a small index; nothing of the worker's changes with its claims.
     private static final String COLUMNS = """
             w.worker_id, w.name, w.worker_type, w.software_version, w.max_concurrent_tasks, w.lease_duration_ms,
-            w.context_window_size, w.config::text AS config, w.last_heartbeat_at, w.offline_at, w.deregistered_at,
+            w.context_window_size, w.config::text AS config, w.last_heartbeat_at, w.offline_at, w.drain_at, w.deregistered_at,
             w.created_at, w.updated_at, w.version,
             (SELECT count(*)::integer FROM work_order_states s
                 WHERE s.worker_id = w.worker_id AND s.status = 'CLAIMED') AS held_claims
@@ -68,6 +68,35 @@ public final class WorkerStore {
     private static final String LIST_OFFLINE = "SELECT " + COLUMNS + " FROM workers w"
             + " WHERE w.offline_at IS NOT NULL AND w.worker_id < " + PAGE_END
             + " ORDER BY w.worker_id DESC LIMIT $2::integer";
+    // The rest of the filter, whichever index finds the workers.
+    private static final String REST = """
+            AND ($3::text IS NULL OR w.worker_type = $3::text)
+            AND ($4::boolean IS NULL OR (w.drain_at IS NOT NULL AND w.deregistered_at IS NULL) = $4::boolean)
+            AND ($5::text IS NULL OR $5::text = CASE
+                WHEN w.offline_at IS NOT NULL THEN 'OFFLINE'
+                WHEN EXISTS (SELECT FROM work_order_states h WHERE h.worker_id = w.worker_id AND h.status = 'CLAIMED')
+                    THEN 'BUSY'
+                ELSE 'IDLE' END)
+            AND w.worker_id <
+            """ + PAGE_END + " ORDER BY w.worker_id DESC LIMIT $2::integer";
+    private static final String LIST_BY_VERSION =
+            "SELECT " + COLUMNS + " FROM workers w WHERE w.software_version = $6::text " + REST;
+    private static final String LIST_DRAINING =
+            "SELECT " + COLUMNS + " FROM workers w WHERE w.drain_at IS NOT NULL AND w.deregistered_at IS NULL " + REST;
+    private static final String LIST_BY_TYPE =
+            "SELECT " + COLUMNS + " FROM workers w WHERE w.worker_type = $3::text " + REST;
+    private static final String LIST_OTHERS = "SELECT " + COLUMNS + " FROM workers w WHERE true " + REST;
+    private static final String UPDATE = """
+            UPDATE workers
+            SET name = $2::text, worker_type = $3::text, software_version = $4::text,
+                max_concurrent_tasks = $5::integer, lease_duration_ms = $6::bigint, context_window_size = $7::bigint,
+                config = $8::text::jsonb, updated_at = $9::timestamptz, version = version + 1
+            WHERE worker_id = $1::uuid
+            """;
+    private static final String DRAIN = """
+            UPDATE workers SET drain_at = $2::timestamptz, updated_at = $2::timestamptz, version = version + 1
+            WHERE worker_id = $1::uuid
+            """;
     private static final String DEREGISTER = """
             UPDATE workers w
             SET deregistered_at = $2::timestamptz, offline_at = coalesce(w.offline_at, $2::timestamptz),
@@ -205,6 +234,30 @@ public final class WorkerStore {
 
     public List<Worker> list(Queries queries, Workers.ListRequest request) {
         var status = request.status();
+        if (request.softwareVersion() != null) {
+            return queries.list(
+                    LIST_BY_VERSION,
+                    WorkerStore::map,
+                    request.before(),
+                    request.limit(),
+                    request.type(),
+                    request.draining(),
+                    status,
+                    request.softwareVersion());
+        }
+        if (request.draining() != null || request.type() != null) {
+            var sql = Boolean.TRUE.equals(request.draining())
+                    ? LIST_DRAINING
+                    : request.type() != null ? LIST_BY_TYPE : LIST_OTHERS;
+            return queries.list(
+                    sql,
+                    WorkerStore::map,
+                    request.before(),
+                    request.limit(),
+                    request.type(),
+                    request.draining(),
+                    status);
+        }
         if (status == null) {
             return queries.list(LIST, WorkerStore::map, request.before(), request.limit());
         }
@@ -213,6 +266,26 @@ public final class WorkerStore {
         }
         return queries.list(
                 LIST_ONLINE, WorkerStore::map, request.before(), request.limit(), status == WorkerStatus.BUSY);
+    }
+
+    /** Writes what a worker says of itself. Its row is locked. */
+    public void update(Tx tx, UUID id, Worker.Draft draft) {
+        tx.send(
+                UPDATE,
+                id,
+                draft.name(),
+                draft.type(),
+                draft.softwareVersion(),
+                draft.maxConcurrentTasks(),
+                draft.leaseDuration().toMillis(),
+                draft.contextWindowSize(),
+                draft.config(),
+                tx.now());
+    }
+
+    /** From now on a worker gets nothing more. Its row is locked. */
+    public void drain(Tx tx, UUID id) {
+        tx.send(DRAIN, id, tx.now());
     }
 
     public Worker deregister(Tx tx, UUID id) {
@@ -256,6 +329,7 @@ public final class WorkerStore {
                 row.getString("config"),
                 row.getInteger("held_claims"),
                 Rows.instant(row, "last_heartbeat_at"),
+                Rows.nullableInstant(row, "drain_at"),
                 Rows.nullableInstant(row, "deregistered_at"),
                 List.of(),
                 Rows.instant(row, "created_at"),
