@@ -11,6 +11,7 @@ import dev.sortie.agent.api.WorkerGrpcService;
 import dev.sortie.agent.domain.AgentJobs;
 import dev.sortie.agent.domain.Claiming;
 import dev.sortie.agent.domain.Executions;
+import dev.sortie.agent.domain.Explanations;
 import dev.sortie.agent.domain.IdleWorkers;
 import dev.sortie.agent.domain.LogSignals;
 import dev.sortie.agent.domain.LogTails;
@@ -29,6 +30,7 @@ import dev.sortie.agent.store.BacklogStore;
 import dev.sortie.agent.store.CheckpointStore;
 import dev.sortie.agent.store.ClaimStore;
 import dev.sortie.agent.store.ExecutionStore;
+import dev.sortie.agent.store.ExplanationStore;
 import dev.sortie.agent.store.LaneStore;
 import dev.sortie.agent.store.LateReportStore;
 import dev.sortie.agent.store.LogStore;
@@ -110,15 +112,27 @@ public final class AgentServer implements AutoCloseable {
                 () -> ThreadLocalRandom.current().nextDouble());
         var workers = new Workers(workerStore, work, signals, ids);
         var queues = new Queues(new QueueStore(), laneStore, signals, ids);
+        var workOrderStore = new WorkOrderStore();
         var workOrders = new WorkOrders(
-                new WorkOrderStore(), laneStore, checkpointStore, queues, work, subjects, signals, tallies, ids);
+                workOrderStore, laneStore, checkpointStore, queues, work, subjects, signals, tallies, ids);
         var executions = new Executions(new ExecutionStore(), lateReportStore);
         var logTailStore = new LogTailStore();
         var logs = new Logs(logStore, logTailStore, logSignals);
         var tails = new LogTails(logTailStore, logSignals);
+        var activityStore = new ActivityStore();
         this.queueMeters = new QueueMeters(runtime.meters(), runtime.clock());
         this.statistics = new QueueStatistics(
-                database, tallies, new ActivityStore(), new BacklogStore(), signals, queueMeters::counted);
+                database, tallies, activityStore, new BacklogStore(), signals, queueMeters::counted);
+        var explanations = new Explanations(
+                database,
+                workOrderStore,
+                new ExplanationStore(),
+                claimStore,
+                laneStore,
+                workerStore,
+                activityStore,
+                statistics,
+                signals);
 
         var idle = new IdleWorkers(runtime.clock());
         this.jobs = new AgentJobs(
@@ -148,7 +162,8 @@ public final class AgentServer implements AutoCloseable {
                 List.<BindableService>of(
                         new WorkerGrpcService(replies, pages, workers),
                         new QueueGrpcService(replies, pages, queues, statistics),
-                        new WorkOrderGrpcService(replies, pages, workOrders, database, runtime.meters()),
+                        new WorkOrderGrpcService(
+                                replies, pages, workOrders, explanations, database, runtime.meters()),
                         new WorkGrpcService(
                                 replies, workCalls, work, signals, presence, database, runtime.drain(), statuses, idle),
                         new ExecutionGrpcService(replies, pages, database, executions, logs, logCalls, tails)));

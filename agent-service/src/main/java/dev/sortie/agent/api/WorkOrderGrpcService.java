@@ -2,12 +2,15 @@ package dev.sortie.agent.api;
 
 import static dev.sortie.runtime.grpc.Messages.uuid;
 
+import dev.sortie.agent.domain.Explanations;
 import dev.sortie.agent.domain.WorkOrder;
 import dev.sortie.agent.domain.WorkOrders;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.CancelWorkOrderResponse;
 import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
 import dev.sortie.agent.v1.EnqueueWorkOrdersResponse;
+import dev.sortie.agent.v1.ExplainWorkOrderRequest;
+import dev.sortie.agent.v1.ExplainWorkOrderResponse;
 import dev.sortie.agent.v1.GetWorkOrderRequest;
 import dev.sortie.agent.v1.GetWorkOrderResponse;
 import dev.sortie.agent.v1.ListWorkOrdersRequest;
@@ -35,13 +38,20 @@ public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderSe
     private final Replies replies;
     private final PageTokens pageTokens;
     private final WorkOrders workOrders;
+    private final Explanations explanations;
     private final Combiner<WorkOrders.Request, List<WorkOrder>> placements;
 
     public WorkOrderGrpcService(
-            Replies replies, PageTokens pageTokens, WorkOrders workOrders, Database database, MeterRegistry meters) {
+            Replies replies,
+            PageTokens pageTokens,
+            WorkOrders workOrders,
+            Explanations explanations,
+            Database database,
+            MeterRegistry meters) {
         this.replies = replies;
         this.pageTokens = pageTokens;
         this.workOrders = workOrders;
+        this.explanations = explanations;
         this.placements = new Combiner<>(
                 database,
                 meters,
@@ -102,6 +112,18 @@ public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderSe
                             .setNextPageToken(listed.nextPageToken())
                             .build();
                 });
+    }
+
+    @Override
+    public void explainWorkOrder(ExplainWorkOrderRequest request, StreamObserver<ExplainWorkOrderResponse> observer) {
+        replies.call(
+                request,
+                observer,
+                r -> uuid(r.getWorkOrderId()),
+                explanations::explain,
+                explanation -> ExplainWorkOrderResponse.newBuilder()
+                        .setExplanation(ExplanationProtos.toMessage(explanation))
+                        .build());
     }
 
     @Override

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** What went on in queues, slot by slot. Nobody watches it: it is in no change log. */
 public final class ActivityStore {
@@ -41,6 +42,12 @@ public final class ActivityStore {
             SELECT slot_at, enqueued, claimed, completed, failed, timed_out, asked, waits, runs
             FROM queue_activity
             WHERE queue_name = $1::text AND slot_at >= $2::timestamptz
+            """;
+    private static final String LAST_ASKED = """
+            SELECT slot_at FROM queue_activity
+            WHERE queue_name = $1::text AND asked > 0
+            ORDER BY slot_at DESC
+            LIMIT 1
             """;
     private static final String FORGET = """
             DELETE FROM queue_activity
@@ -76,6 +83,12 @@ public final class ActivityStore {
         var found = new TreeMap<Instant, Activity>();
         queries.list(LIST, row -> found.put(Rows.instant(row, "slot_at"), map(row)), queueName, since);
         return found;
+    }
+
+    /** The beginning of the last slot in which a worker asked for work of a queue; null when none has, as far as is known. */
+    public @Nullable Instant lastAsked(Queries queries, String queueName) {
+        return queries.find(LAST_ASKED, row -> Rows.instant(row, "slot_at"), queueName)
+                .orElse(null);
     }
 
     /** Forgets some of what was before a time; how much. */

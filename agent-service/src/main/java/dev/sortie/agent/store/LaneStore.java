@@ -1,7 +1,9 @@
 package dev.sortie.agent.store;
 
 import dev.sortie.agent.domain.Lane;
+import dev.sortie.agent.domain.Lineup;
 import dev.sortie.agent.domain.Turn;
+import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Rows;
 import dev.sortie.runtime.sql.Tx;
 import io.vertx.sqlclient.Row;
@@ -9,11 +11,15 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.function.ObjIntConsumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Queues that are claimed from by one transaction at a time: their turns, lanes and shares. */
@@ -36,7 +42,7 @@ public final class LaneStore {
                 q.fairness_weights
             FROM queue_turns t
             JOIN queues q ON q.queue_name = t.queue_name
-            WHERE t.queue_name = ANY ($1::text[]) AND NOT q.paused
+            WHERE t.queue_name = ANY ($1::text[]) AND (NOT q.paused OR $2::boolean)
             ORDER BY t.queue_name
             """;
     private static final String SHARES =
@@ -144,36 +150,19 @@ public final class LaneStore {
         if (names.isEmpty()) {
             return List.of();
         }
-        var shares = new HashMap<String, Map<String, Double>>();
-        tx.list(
-                SHARES,
-                row -> shares.computeIfAbsent(row.getString("queue_name"), _ -> new HashMap<>())
-                        .put(row.getString("fairness_key"), row.getDouble("virtual_time")),
-                names);
+        var shares = shares(tx, names);
         var turns = new TreeMap<String, Turn>();
-        for (var state : tx.list(READ_TURNS, LaneStore::mapState, names)) {
+        for (var state : tx.list(READ_TURNS, LaneStore::mapState, names, false)) {
             turns.put(state.queueName(), new Turn(state, shares.getOrDefault(state.queueName(), Map.of()), tx.now()));
         }
-        var lanes = new HashMap<Key, Lane>();
-        names.forEach(name -> lanes.put(new Key(name, null), Lane.NONE));
-        tx.list(
-                LANES,
-                row -> lanes.put(new Key(row.getString("queue_name"), row.getUUID("lane_id")), mapLane(row)),
-                names);
+        var lanes = lanes(tx, names);
         // Counted last: what is claimed by now is committed, and nobody else claims.
-        tx.list(
-                HELD,
-                row -> {
-                    var turn = turns.get(row.getString("queue_name"));
-                    if (turn != null) {
-                        turn.holds(
-                                lanes.getOrDefault(
-                                        new Key(row.getString("queue_name"), row.getUUID("lane_id")), Lane.NONE),
-                                row.getInteger("held"));
-                    }
-                    return true;
-                },
-                names);
+        held(tx, names, (key, held) -> {
+            var turn = turns.get(key.queueName);
+            if (turn != null) {
+                turn.holds(lanes.getOrDefault(key, Lane.NONE), held);
+            }
+        });
         addHeads(tx, turns, lanes, most);
         return List.copyOf(turns.values());
     }
@@ -195,24 +184,91 @@ public final class LaneStore {
             }
         });
         int each = Math.clamp(MAX_CANDIDATES / (laneIds.size() + 1), 1, most);
-        var heads = new HashMap<Key, List<Turn.Candidate>>();
-        tx.list(
-                HEADS,
-                row -> heads.computeIfAbsent(
-                                new Key(row.getString("queue_name"), row.getUUID("lane_id")), _ -> new ArrayList<>())
-                        .add(new Turn.Candidate(row.getUUID("work_order_id"), Rows.instant(row, "claim_rank"))),
-                laneQueues.toArray(String[]::new),
-                laneIds.toArray(UUID[]::new),
-                open,
-                tx.now(),
-                each);
-        heads.forEach((key, candidates) -> {
+        heads(tx, laneQueues, laneIds, open, each).forEach((key, candidates) -> {
             var turn = turns.get(key.queueName);
             var lane = lanes.get(key);
             if (turn != null && lane != null) {
                 turn.add(lane, candidates);
             }
         });
+    }
+
+    /**
+     * A queue that is claimed from in turn, paused or not, to look at: nothing is locked.
+     *
+     * @param most how many orders to read
+     */
+    public Optional<Lineup> look(Queries queries, String queueName, int most) {
+        var names = List.of(queueName);
+        var state = queries.find(READ_TURNS, LaneStore::mapState, names, true);
+        if (state.isEmpty()) {
+            return Optional.empty();
+        }
+        var lanes = lanes(queries, names);
+        var held = new HashMap<Lane, Integer>();
+        held(queries, names, (key, count) -> held.merge(lanes.getOrDefault(key, Lane.NONE), count, Integer::sum));
+        var laneIds = lanes.keySet().stream()
+                .flatMap(key -> Stream.ofNullable(key.laneId))
+                .toList();
+        int each = Math.max(1, most / (laneIds.size() + 1));
+        var lines = new ArrayList<Lineup.Line>();
+        heads(queries, Collections.nCopies(laneIds.size(), queueName), laneIds, names, each)
+                .forEach((key, candidates) -> {
+                    var lane = lanes.get(key);
+                    if (lane != null) {
+                        lines.add(new Lineup.Line(lane, candidates));
+                    }
+                });
+        return Optional.of(
+                new Lineup(state.get(), shares(queries, names).getOrDefault(queueName, Map.of()), held, lines, each));
+    }
+
+    private static Map<String, Map<String, Double>> shares(Queries queries, List<String> queueNames) {
+        var shares = new HashMap<String, Map<String, Double>>();
+        queries.list(
+                SHARES,
+                row -> shares.computeIfAbsent(row.getString("queue_name"), _ -> new HashMap<>())
+                        .put(row.getString("fairness_key"), row.getDouble("virtual_time")),
+                queueNames);
+        return shares;
+    }
+
+    /** With the one of those that are in none. */
+    private static Map<Key, Lane> lanes(Queries queries, List<String> queueNames) {
+        var lanes = new HashMap<Key, Lane>();
+        queueNames.forEach(name -> lanes.put(new Key(name, null), Lane.NONE));
+        queries.list(
+                LANES,
+                row -> lanes.put(new Key(row.getString("queue_name"), row.getUUID("lane_id")), mapLane(row)),
+                queueNames);
+        return lanes;
+    }
+
+    private static void held(Queries queries, List<String> queueNames, ObjIntConsumer<Key> receiver) {
+        queries.list(
+                HELD,
+                row -> {
+                    receiver.accept(
+                            new Key(row.getString("queue_name"), row.getUUID("lane_id")), row.getInteger("held"));
+                    return true;
+                },
+                queueNames);
+    }
+
+    private static Map<Key, List<Turn.Candidate>> heads(
+            Queries queries, List<String> laneQueues, List<UUID> laneIds, List<String> queueNames, int each) {
+        var heads = new HashMap<Key, List<Turn.Candidate>>();
+        queries.list(
+                HEADS,
+                row -> heads.computeIfAbsent(
+                                new Key(row.getString("queue_name"), row.getUUID("lane_id")), _ -> new ArrayList<>())
+                        .add(new Turn.Candidate(row.getUUID("work_order_id"), Rows.instant(row, "claim_rank"))),
+                laneQueues.toArray(String[]::new),
+                laneIds.toArray(UUID[]::new),
+                queueNames,
+                queries.now(),
+                each);
+        return heads;
     }
 
     /** Writes what a turn has changed. */

@@ -53,7 +53,9 @@ public final class QueueStore {
             RETURNING
             """ + COLUMNS;
     private static final String SET_PAUSED = """
-            UPDATE queues SET paused = $2::boolean, updated_at = $3::timestamptz, version = version + 1
+            UPDATE queues
+            SET paused = $2::boolean, paused_at = CASE WHEN $2::boolean THEN $3::timestamptz END,
+                paused_by = CASE WHEN $2::boolean THEN $4::text END, updated_at = $3::timestamptz, version = version + 1
             WHERE queue_name = $1::text AND paused <> $2::boolean
             RETURNING
             """ + COLUMNS;
@@ -121,7 +123,13 @@ public final class QueueStore {
 
     /** Empty when the queue is not there, or is as it shall be. */
     public Optional<Queue> setPaused(Tx tx, String name, boolean paused) {
-        return tx.find(SET_PAUSED, QueueStore::map, name, paused, tx.now());
+        return tx.find(
+                SET_PAUSED,
+                QueueStore::map,
+                name,
+                paused,
+                tx.now(),
+                tx.principal().username());
     }
 
     private static Queue map(Row row) {

@@ -97,6 +97,11 @@ public final class WorkerStore {
             UPDATE workers SET drain_at = $2::timestamptz, updated_at = $2::timestamptz, version = version + 1
             WHERE worker_id = $1::uuid
             """;
+    private static final String LIVE = "SELECT " + COLUMNS + """
+            FROM workers w
+            WHERE w.offline_at IS NULL
+            ORDER BY w.worker_id LIMIT $1::integer
+            """;
     private static final String DEREGISTER = """
             UPDATE workers w
             SET deregistered_at = $2::timestamptz, offline_at = coalesce(w.offline_at, $2::timestamptz),
@@ -286,6 +291,11 @@ public final class WorkerStore {
     /** From now on a worker gets nothing more. Its row is locked. */
     public void drain(Tx tx, UUID id) {
         tx.send(DRAIN, id, tx.now());
+    }
+
+    /** Workers that are there, without what they can do. */
+    public List<Worker> live(Queries queries, int most) {
+        return queries.list(LIVE, WorkerStore::map, most);
     }
 
     public Worker deregister(Tx tx, UUID id) {
