@@ -8,6 +8,7 @@ import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** Who may call which RPC, as the contract's {@code authorization} option says. Without one: nobody. */
 final class AccessRules {
@@ -23,8 +24,9 @@ final class AccessRules {
      *
      * @param access the least a caller must be
      * @param scopes one of which a limited credential must have
+     * @param tokens where requests carry tokens of callers that send none as metadata; null where they do not
      */
-    record Rule(Access access, Set<String> scopes) {}
+    record Rule(Access access, Set<String> scopes, @Nullable RequestTokens tokens) {}
 
     /** True for what the server offers about itself: health, reflection, channelz. */
     static boolean isOfServer(MethodDescriptor<?, ?> method) {
@@ -40,10 +42,10 @@ final class AccessRules {
     private static Rule read(MethodDescriptor<?, ?> method) {
         var service = method.getServiceName();
         if (service != null && FOR_ANYBODY.contains(service)) {
-            return new Rule(Access.ACCESS_ANONYMOUS, OF_ANY);
+            return new Rule(Access.ACCESS_ANONYMOUS, OF_ANY, null);
         }
         if (CHANNELZ.equals(service)) {
-            return new Rule(Access.ACCESS_ADMIN, OF_ANY);
+            return new Rule(Access.ACCESS_ADMIN, OF_ANY, null);
         }
         if (method.getSchemaDescriptor() instanceof ProtoMethodDescriptorSupplier schema) {
             var option = schema.getMethodDescriptor().getOptions().getExtension(AuthorizationProto.authorization);
@@ -51,8 +53,10 @@ final class AccessRules {
                     .map(scope -> scope.name().replaceFirst("^SCOPE_", ""))
                     .collect(Collectors.toUnmodifiableSet());
             return new Rule(
-                    option.getAccess() == Access.UNRECOGNIZED ? Access.ACCESS_UNSPECIFIED : option.getAccess(), scopes);
+                    option.getAccess() == Access.UNRECOGNIZED ? Access.ACCESS_UNSPECIFIED : option.getAccess(),
+                    scopes,
+                    RequestTokens.of(schema.getMethodDescriptor().getInputType()));
         }
-        return new Rule(Access.ACCESS_UNSPECIFIED, Set.of());
+        return new Rule(Access.ACCESS_UNSPECIFIED, Set.of(), null);
     }
 }

@@ -12,7 +12,10 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import java.util.UUID;
 
-/** Finds out who calls. RPCs for anybody are not asked for a token, and one that is sent is not looked at. */
+/**
+ * Finds out who calls. RPCs for anybody are not asked for a token, and one that is sent is not looked at. Where the request
+ * may carry it, its absence is for {@link RequestTokenInterceptor}.
+ */
 final class AuthenticationInterceptor implements ServerInterceptor {
     private static final String SCHEME = "Bearer ";
 
@@ -28,7 +31,9 @@ final class AuthenticationInterceptor implements ServerInterceptor {
     public <Q, P> ServerCall.Listener<Q> interceptCall(
             ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
         var state = CallContext.current();
-        if (state != null && rules.of(call.getMethodDescriptor()).access() != Access.ACCESS_ANONYMOUS) {
+        var rule = rules.of(call.getMethodDescriptor());
+        boolean inRequest = rule.tokens() != null && !headers.containsKey(CallContext.AUTHORIZATION);
+        if (state != null && rule.access() != Access.ACCESS_ANONYMOUS && !inRequest) {
             state.authenticated(onBehalf(authenticate(headers), headers));
         }
         return next.startCall(call, headers);

@@ -21,8 +21,15 @@ final class AuthorizationInterceptor implements ServerInterceptor {
     @Override
     public <Q, P> ServerCall.Listener<Q> interceptCall(
             ServerCall<Q, P> call, Metadata headers, ServerCallHandler<Q, P> next) {
-        var caller = CallContext.principal();
         var rule = rules.of(call.getMethodDescriptor());
+        boolean inRequest = rule.tokens() != null && !headers.containsKey(CallContext.AUTHORIZATION);
+        if (!inRequest) { // otherwise it is not known yet who calls
+            check(rule, CallContext.principal());
+        }
+        return next.startCall(call, headers);
+    }
+
+    static void check(AccessRules.Rule rule, Principal caller) {
         var access = rule.access();
         boolean allowed = switch (access) {
             case ACCESS_ANONYMOUS -> true;
@@ -38,7 +45,6 @@ final class AuthorizationInterceptor implements ServerInterceptor {
         if (access != Access.ACCESS_ANONYMOUS) {
             caller.requireScope(rule.scopes());
         }
-        return next.startCall(call, headers);
     }
 
     private static RuntimeException refusal(String required, Principal caller) {

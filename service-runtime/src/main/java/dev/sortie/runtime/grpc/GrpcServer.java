@@ -61,7 +61,10 @@ public final class GrpcServer implements AutoCloseable {
         this.timer = DeadlineInterceptor.timer();
         this.health = new HealthStatusManager();
         this.limits = new LimitInterceptor(settings, meters);
-        var definitions = services.stream().map(GrpcServer::bind).toList();
+        var rules = new AccessRules();
+        var definitions = services.stream()
+                .map(service -> bind(service, authenticator, rules))
+                .toList();
         this.names = definitions.stream()
                 .map(definition -> definition.getServiceDescriptor().getName())
                 .toList();
@@ -83,7 +86,9 @@ public final class GrpcServer implements AutoCloseable {
                 .maxConnectionAge(30, TimeUnit.MINUTES) // so that new replicas get their share
                 .maxConnectionAgeGrace(10, TimeUnit.MINUTES)
                 .neverIndexMetadataKey(CallContext.AUTHORIZATION);
-        interceptors(settings, authenticator, statuses, meters).reversed().forEach(builder::intercept);
+        interceptors(settings, authenticator, statuses, meters, rules)
+                .reversed()
+                .forEach(builder::intercept);
         for (ServerServiceDefinition definition : definitions) {
             builder.addService(definition);
         }
@@ -124,8 +129,11 @@ public final class GrpcServer implements AutoCloseable {
 
     /** From the outermost to the innermost. */
     private List<ServerInterceptor> interceptors(
-            ServerSettings settings, Authenticator authenticator, FailureStatuses statuses, MeterRegistry meters) {
-        var rules = new AccessRules();
+            ServerSettings settings,
+            Authenticator authenticator,
+            FailureStatuses statuses,
+            MeterRegistry meters,
+            AccessRules rules) {
         var chain = new ArrayList<ServerInterceptor>();
         // 1. Correlation id, log and metrics: outermost, so that they see every call, with the status it ends with.
         chain.add(new ObservationInterceptor(meters));
@@ -141,7 +149,7 @@ public final class GrpcServer implements AutoCloseable {
         chain.add(new AuthorizationInterceptor(rules));
         // 7. Parsing: only of requests whose caller may make them, so that it tells strangers nothing. See bind.
         chain.add(new ParsingInterceptor());
-        // 8. Validation is added in bind: it needs requests that are parsed.
+        // 8. Tokens in requests, and validation, are added in bind: they need requests that are parsed.
         // 9. Idempotency is no interceptor: it belongs in the transaction of the change. See Replies.write.
         return chain;
     }
@@ -150,9 +158,14 @@ public final class GrpcServer implements AutoCloseable {
      * A service that gets its requests as bytes and parses them itself, inside of the interceptors. Left to gRPC, which
      * parses them before any interceptor, a broken one would be answered UNKNOWN.
      */
-    private static ServerServiceDefinition bind(BindableService service) {
+    private static ServerServiceDefinition bind(
+            BindableService service, Authenticator authenticator, AccessRules rules) {
         return ServerInterceptors.useInputStreamMessages(
-                ServerInterceptors.intercept(service, new ValidationInterceptor(new RequestRules())));
+                // The last one is the outermost.
+                ServerInterceptors.intercept(
+                        service,
+                        new ValidationInterceptor(new RequestRules()),
+                        new RequestTokenInterceptor(authenticator, rules)));
     }
 
     /** The port it listens at. */
