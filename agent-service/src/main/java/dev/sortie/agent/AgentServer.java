@@ -1,6 +1,7 @@
 package dev.sortie.agent;
 
 import dev.sortie.agent.api.ExecutionGrpcService;
+import dev.sortie.agent.api.ExternalScalerGrpcService;
 import dev.sortie.agent.api.LogCalls;
 import dev.sortie.agent.api.MissionSubjects;
 import dev.sortie.agent.api.QueueGrpcService;
@@ -19,6 +20,7 @@ import dev.sortie.agent.domain.Logs;
 import dev.sortie.agent.domain.Presence;
 import dev.sortie.agent.domain.QueueStatistics;
 import dev.sortie.agent.domain.Queues;
+import dev.sortie.agent.domain.Scaling;
 import dev.sortie.agent.domain.Subjects;
 import dev.sortie.agent.domain.Tallies;
 import dev.sortie.agent.domain.Work;
@@ -120,9 +122,11 @@ public final class AgentServer implements AutoCloseable {
         var logs = new Logs(logStore, logTailStore, logSignals);
         var tails = new LogTails(logTailStore, logSignals);
         var activityStore = new ActivityStore();
+        var backlogStore = new BacklogStore();
         this.queueMeters = new QueueMeters(runtime.meters(), runtime.clock());
-        this.statistics = new QueueStatistics(
-                database, tallies, activityStore, new BacklogStore(), signals, queueMeters::counted);
+        this.statistics =
+                new QueueStatistics(database, tallies, activityStore, backlogStore, signals, queueMeters::counted);
+        var scaling = new Scaling(database, backlogStore, runtime.changes());
         var explanations = new Explanations(
                 database,
                 workOrderStore,
@@ -162,8 +166,8 @@ public final class AgentServer implements AutoCloseable {
                 List.<BindableService>of(
                         new WorkerGrpcService(replies, pages, workers),
                         new QueueGrpcService(replies, pages, queues, statistics),
-                        new WorkOrderGrpcService(
-                                replies, pages, workOrders, explanations, database, runtime.meters()),
+                        new ExternalScalerGrpcService(replies, scaling),
+                        new WorkOrderGrpcService(replies, pages, workOrders, explanations, database, runtime.meters()),
                         new WorkGrpcService(
                                 replies, workCalls, work, signals, presence, database, runtime.drain(), statuses, idle),
                         new ExecutionGrpcService(replies, pages, database, executions, logs, logCalls, tails)));

@@ -129,6 +129,11 @@ public final class AgentFixture implements AutoCloseable {
         return running.channel("developer");
     }
 
+    /** Calls without a token. */
+    public Channel anonymousChannel() {
+        return running.channel();
+    }
+
     public Channel channel(String token) {
         return running.channel(token);
     }

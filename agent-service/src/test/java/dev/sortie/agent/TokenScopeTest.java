@@ -11,6 +11,7 @@ import dev.sortie.agent.v1.WorkServiceGrpc;
 import dev.sortie.agent.v1.Worker;
 import dev.sortie.agent.v1.WorkerServiceGrpc;
 import dev.sortie.change.v1.ChangeServiceGrpc;
+import dev.sortie.externalscaler.v1.ExternalScalerGrpc;
 import dev.sortie.runtime.testing.FakeAuthenticator;
 import dev.sortie.runtime.testing.ScopeRules;
 import dev.sortie.runtime.testing.StatusAssert;
@@ -37,6 +38,7 @@ class TokenScopeTest {
                         WorkOrderServiceGrpc.getServiceDescriptor(),
                         QueueServiceGrpc.getServiceDescriptor(),
                         ExecutionServiceGrpc.getServiceDescriptor(),
+                        ExternalScalerGrpc.getServiceDescriptor(),
                         ChangeServiceGrpc.getServiceDescriptor()));
     }
 

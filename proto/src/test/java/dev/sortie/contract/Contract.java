@@ -33,7 +33,11 @@ import java.util.Set;
 
 /** The contract as the build's descriptor set has it, with names, options and comments at hand. */
 record Contract(
-        List<FileDescriptorProto> files, Map<String, Message> messages, List<Rpc> rpcs, List<Enumeration> enums) {
+        List<FileDescriptorProto> files,
+        Map<String, Message> messages,
+        List<Rpc> rpcs,
+        List<Rpc> foreignRpcs,
+        List<Enumeration> enums) {
 
     /** One RPC. */
     record Rpc(String service, MethodDescriptorProto method, String packageName) {
@@ -123,24 +127,26 @@ record Contract(
     static Contract of(FileDescriptorSet set) {
         var messages = new LinkedHashMap<String, Message>();
         var rpcs = new ArrayList<Rpc>();
+        var foreign = new ArrayList<Rpc>();
         var enums = new ArrayList<Enumeration>();
         var own = new ArrayList<FileDescriptorProto>();
         for (var file : set.getFileList()) {
             file.getMessageTypeList().forEach(message -> collect(file.getPackage(), message, messages));
-            if (!file.getPackage().startsWith("sortie.")) {
+            boolean isOwn = file.getPackage().startsWith("sortie.");
+            for (var service : file.getServiceList()) {
+                service.getMethodList()
+                        .forEach(method -> (isOwn ? rpcs : foreign)
+                                .add(new Rpc(file.getPackage() + "." + service.getName(), method, file.getPackage())));
+            }
+            if (!isOwn) {
                 continue;
             }
             own.add(file);
-            for (var service : file.getServiceList()) {
-                service.getMethodList()
-                        .forEach(method -> rpcs.add(
-                                new Rpc(file.getPackage() + "." + service.getName(), method, file.getPackage())));
-            }
             for (var index = 0; index < file.getEnumTypeCount(); index++) {
                 enums.add(enumeration(file, index));
             }
         }
-        return new Contract(List.copyOf(own), messages, List.copyOf(rpcs), List.copyOf(enums));
+        return new Contract(List.copyOf(own), messages, List.copyOf(rpcs), List.copyOf(foreign), List.copyOf(enums));
     }
 
     Message input(Rpc rpc) {

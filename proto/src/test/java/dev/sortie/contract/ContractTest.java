@@ -9,6 +9,7 @@ import com.google.protobuf.DescriptorProtos.FieldDescriptorProto.Type;
 import dev.sortie.contract.Contract.Field;
 import dev.sortie.contract.Contract.Rpc;
 import dev.sortie.type.v1.Access;
+import dev.sortie.type.v1.AuthorizationProto;
 import dev.sortie.type.v1.Scope;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -125,6 +126,42 @@ class ContractTest {
                                         .anyMatch(scope -> scope.name().endsWith("_READ"))
                                 && !hasAny(rpc, READING)))
                 .isEmpty();
+    }
+
+    /** Served for others' clients, by names and shapes that are theirs: the rules about who may call hold all the same. */
+    @Test
+    void whatIsServedByAContractOfOthersIsForNobodyWithoutAToken() {
+        assertThat(CONTRACT.foreignRpcs())
+                .extracting(Rpc::fullName)
+                .containsExactly(
+                        "externalscaler.ExternalScaler/IsActive",
+                        "externalscaler.ExternalScaler/StreamIsActive",
+                        "externalscaler.ExternalScaler/GetMetricSpec",
+                        "externalscaler.ExternalScaler/GetMetrics",
+                        "externalscaler.ExternalScaler/StreamMetricSpec");
+        assertThat(CONTRACT.foreignRpcs()).allSatisfy(rpc -> {
+            assertThat(rpc.authorization().getAccess()).isEqualTo(Access.ACCESS_VIEWER);
+            assertThat(rpc.authorization().getScopesList()).containsExactly(Scope.SCOPE_AGENT_READ);
+        });
+    }
+
+    /** What carries a token is shown nowhere. */
+    @Test
+    void mapsWithTokensAreRedacted() {
+        var carriers = CONTRACT.messages().values().stream()
+                .flatMap(message -> CONTRACT.fields(message).stream())
+                .filter(field -> !field.proto()
+                        .getOptions()
+                        .getExtension(AuthorizationProto.tokenEntry)
+                        .isEmpty())
+                .toList();
+        assertThat(carriers)
+                .isNotEmpty()
+                .allSatisfy(field -> assertThat(field.proto().getOptions().getDebugRedact()
+                                && CONTRACT.isMap(field)
+                                && isBounded(field))
+                        .as(field.fullName())
+                        .isTrue());
     }
 
     @Test
