@@ -39,6 +39,7 @@ final class ExecutionProtos {
                 .setStdout(report.stdout())
                 .setStderr(report.stderr())
                 .setErrorMessage(execution.errorMessage())
+                .setErrorType(execution.errorType())
                 .setStartTime(timestamp(execution.startedAt()))
                 .setUpdateTime(timestamp(execution.updatedAt()))
                 .setReportedLate(execution.hasLateReport());

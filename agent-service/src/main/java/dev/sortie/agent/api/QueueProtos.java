@@ -49,7 +49,8 @@ final class QueueProtos {
                 policy.hasMaxRetries() ? policy.getMaxRetries() : null,
                 policy.hasInitialBackoff() ? duration(policy.getInitialBackoff()) : null,
                 policy.hasMaxBackoff() ? duration(policy.getMaxBackoff()) : null,
-                policy.hasBackoffMultiplier() ? policy.getBackoffMultiplier() : null);
+                policy.hasBackoffMultiplier() ? policy.getBackoffMultiplier() : null,
+                policy.getNonRetryableErrorTypesList().stream().distinct().toList());
     }
 
     static dev.sortie.agent.v1.Queue toMessage(Queue queue) {
@@ -85,6 +86,7 @@ final class QueueProtos {
                 .setInitialBackoff(duration(policy.initialBackoff()))
                 .setMaxBackoff(duration(policy.maxBackoff()))
                 .setBackoffMultiplier(policy.multiplier())
+                .addAllNonRetryableErrorTypes(policy.nonRetryableErrorTypes())
                 .build();
     }
 }

@@ -36,6 +36,8 @@ import org.jspecify.annotations.Nullable;
 final class WorkOrderProtos {
     private static final String BOTH = "given together with tool_step_id (expected: one of the two)";
 
+    private static final String TOO_EARLY = "not after run_time (expected: a later time)";
+
     /** Where a payload has handles of credentials, and how these begin. */
     private static final String CREDENTIALS = "credentials";
 
@@ -56,7 +58,13 @@ final class WorkOrderProtos {
                 violations.add(new Failure.FieldViolation(field + ".task_id", BOTH));
             }
             if (violations.isEmpty()) {
-                drafts.add(toDraft(order, field));
+                var draft = toDraft(order, field);
+                if (draft.runAt() != null
+                        && draft.deadlineAt() != null
+                        && !draft.deadlineAt().isAfter(draft.runAt())) {
+                    violations.add(new Failure.FieldViolation(field + ".deadline_time", TOO_EARLY));
+                }
+                drafts.add(draft);
             }
         }
         check(violations);
@@ -98,6 +106,7 @@ final class WorkOrderProtos {
                 order.getDedupeKey(),
                 order.hasRunTime() ? instant(order.getRunTime(), field + ".run_time") : null,
                 order.hasExpireTime() ? instant(order.getExpireTime(), field + ".expire_time") : null,
+                order.hasDeadlineTime() ? instant(order.getDeadlineTime(), field + ".deadline_time") : null,
                 contentHash(order));
     }
 
@@ -157,6 +166,7 @@ final class WorkOrderProtos {
                 .setStatus(toMessage(order.status()))
                 .setPriority(order.priority())
                 .setErrorMessage(order.errorMessage())
+                .setErrorType(order.errorType())
                 .setRetryCount(order.retryCount())
                 .setRetryPolicy(QueueProtos.toMessage(order.retryPolicy()))
                 .setTimeout(duration(order.timeout()))
@@ -188,6 +198,9 @@ final class WorkOrderProtos {
         }
         if (order.expiresAt() != null) {
             message.setExpireTime(timestamp(order.expiresAt()));
+        }
+        if (order.deadlineAt() != null) {
+            message.setDeadlineTime(timestamp(order.deadlineAt()));
         }
         if (order.claimedAt() != null) {
             message.setClaimTime(timestamp(order.claimedAt()));
@@ -246,6 +259,7 @@ final class WorkOrderProtos {
                 .clearStatus()
                 .clearResult()
                 .clearErrorMessage()
+                .clearErrorType()
                 .clearRetryCount()
                 .clearEnqueueTime()
                 .clearClaimTime()

@@ -75,6 +75,7 @@ final class WorkProtos {
             failures.add(new Work.FailedAttempt(
                     toReference(failure.getClaim()),
                     failure.getErrorMessage(),
+                    failure.getErrorType(),
                     !failure.getNonRetryable(),
                     failure.hasRetryDelay() ? duration(failure.getRetryDelay()) : null,
                     toReport(failure.getReport(), "failures[" + i + "].report"),

@@ -253,7 +253,8 @@ public final class Claiming {
     private ClaimedWork claimed(Tx tx, Claimant claimant, WorkOrder order, @Nullable String checkpoint) {
         var worker = Objects.requireNonNull(claimant.worker);
         var wish = claimant.item.value().leaseDuration();
-        var endsAt = tx.now().plus(order.timeout());
+        var timeoutAt = tx.now().plus(order.timeout());
+        var endsAt = order.deadlineAt() == null ? timeoutAt : earlier(timeoutAt, order.deadlineAt());
         return new ClaimedWork(
                 order.claimed(worker.id(), tx.now()),
                 tokens.next(),

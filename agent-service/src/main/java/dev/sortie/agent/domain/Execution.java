@@ -14,6 +14,7 @@ public record Execution(
         int attempt,
         ExecutionReport report,
         String errorMessage,
+        String errorType,
         Instant startedAt,
         @Nullable Instant completedAt,
         Instant updatedAt,

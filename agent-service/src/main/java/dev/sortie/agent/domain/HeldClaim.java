@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
  * An order that a worker holds, its row locked, and what can become of it.
  *
  * @param runAt since when the order was claimable
+ * @param deadlineAt by when the order must be done; null when it does not matter
+ * @param errorType of the attempt that failed before; empty when none did, or it had none
  * @param forgivenRetries how many of the retries were before the order was last put back
  * @param version before the end
  */
@@ -23,11 +25,14 @@ public record HeldClaim(
         int retryCount,
         RetryPolicy retryPolicy,
         Instant runAt,
+        @Nullable Instant deadlineAt,
+        String errorType,
         Instant claimedAt,
         Instant leaseExpiresAt,
         int forgivenRetries,
         long version) {
     static final String LEASE_RAN_OUT = "the lease ran out before a result was handed in";
+    static final String DEADLINE_PASSED = "the order's deadline passed before a result was handed in";
 
     /**
      * How a claim ends: what becomes of the order, and of the attempt.
@@ -38,6 +43,8 @@ public record HeldClaim(
      * @param givenBack true when the attempt does not count
      * @param result a JSON object; null unless the order is completed
      * @param errorMessage why the attempt failed; empty when it did not
+     * @param errorType of the last attempt that failed, this one or one before; empty when it has none
+     * @param verdict why a failed attempt is the last one though more were left; empty when there is nothing to say
      */
     public record End(
             HeldClaim claim,
@@ -48,7 +55,15 @@ public record HeldClaim(
             boolean givenBack,
             @Nullable String result,
             String errorMessage,
-            ExecutionReport report) {}
+            String errorType,
+            String verdict,
+            ExecutionReport report) {
+
+        /** Why the attempt failed, and why no other follows. */
+        public String orderError() {
+            return verdict.isEmpty() ? errorMessage : errorMessage + "; " + verdict;
+        }
+    }
 
     /** Which attempt at the order it is. */
     public int attempt() {
@@ -65,24 +80,24 @@ public record HeldClaim(
                 false,
                 result,
                 "",
+                errorType,
+                "",
                 report);
     }
 
     /**
-     * The worker reports a failure.
+     * How an attempt failed.
      *
+     * @param type empty when it has none
      * @param retryDelay how long to wait before the next attempt; null for what the policy says
-     * @param random from 0 (inclusive) to 1
      */
-    End fail(
-            String errorMessage,
+    record Failed(
+            ExecutionStatus execution,
+            String message,
+            String type,
             boolean retryable,
             @Nullable Duration retryDelay,
-            ExecutionReport report,
-            Instant now,
-            double random) {
-        return again(ExecutionStatus.FAILED, errorMessage, retryable, retryDelay, report, now, random);
-    }
+            ExecutionReport report) {}
 
     /** True while its lease runs. */
     boolean isCurrent(Instant now) {
@@ -91,7 +106,9 @@ public record HeldClaim(
 
     /** The lease ran out. */
     End timeOut(Instant now, double random) {
-        return again(ExecutionStatus.TIMEOUT, LEASE_RAN_OUT, true, null, ExecutionReport.NONE, now, random);
+        boolean late = deadlineAt != null && !now.isBefore(deadlineAt);
+        var message = late ? DEADLINE_PASSED : LEASE_RAN_OUT;
+        return fail(new Failed(ExecutionStatus.TIMEOUT, message, "", !late, null, ExecutionReport.NONE), now, random);
     }
 
     /** Back to the queue, at its old place, as if it had not been claimed. */
@@ -104,6 +121,8 @@ public record HeldClaim(
                 ExecutionStatus.CANCELLED,
                 true,
                 null,
+                "",
+                errorType,
                 "",
                 ExecutionReport.NONE);
     }
@@ -118,25 +137,44 @@ public record HeldClaim(
                 false,
                 null,
                 "",
+                errorType,
+                "",
                 ExecutionReport.NONE);
     }
 
-    private End again(
-            ExecutionStatus execution,
-            String errorMessage,
-            boolean retryable,
-            @Nullable Duration retryDelay,
-            ExecutionReport report,
-            Instant now,
-            double random) {
+    /**
+     * The attempt failed. Another one follows unless there is no use in it, none is left, or it would begin too late.
+     *
+     * @param random from 0 (inclusive) to 1
+     */
+    End fail(Failed failed, Instant now, double random) {
         int retry = retryCount + 1;
         int counted = retry - forgivenRetries;
-        if (!retryable || counted > retryPolicy.maxRetries()) {
-            return new End(
-                    this, WorkOrderStatus.FAILED, runAt, retryCount, execution, false, null, errorMessage, report);
+        if (!failed.retryable() || !retryPolicy.retries(failed.type()) || counted > retryPolicy.maxRetries()) {
+            return failed(failed, WorkOrderStatus.FAILED, runAt, retryCount, "");
         }
-        var delay = retryDelay == null ? retryPolicy.backoff(counted, random) : retryDelay;
+        var delay = failed.retryDelay() == null ? retryPolicy.backoff(counted, random) : failed.retryDelay();
         var next = now.plus(delay).truncatedTo(ChronoUnit.MICROS); // as the database keeps it
-        return new End(this, WorkOrderStatus.PENDING, next, retry, execution, false, null, errorMessage, report);
+        if (deadlineAt != null && !next.isBefore(deadlineAt)) {
+            var verdict = "not tried again, since the next attempt would begin at %s, and the order's deadline is %s"
+                    .formatted(next, deadlineAt);
+            return failed(failed, WorkOrderStatus.FAILED, runAt, retryCount, verdict);
+        }
+        return failed(failed, WorkOrderStatus.PENDING, next, retry, "");
+    }
+
+    private End failed(Failed failed, WorkOrderStatus status, Instant nextRun, int retries, String verdict) {
+        return new End(
+                this,
+                status,
+                nextRun,
+                retries,
+                failed.execution(),
+                false,
+                null,
+                failed.message(),
+                failed.type(),
+                verdict,
+                failed.report());
     }
 }

@@ -1,6 +1,7 @@
 package dev.sortie.agent.domain;
 
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -10,19 +11,35 @@ import org.jspecify.annotations.Nullable;
  * @param initialBackoff the wait before the first of them
  * @param maxBackoff the longest wait
  * @param multiplier from one wait to the next, at least 1
+ * @param nonRetryableErrorTypes of failures that are not repeated
  */
-public record RetryPolicy(int maxRetries, Duration initialBackoff, Duration maxBackoff, double multiplier) {
-    public static final RetryPolicy DEFAULT = new RetryPolicy(3, Duration.ofSeconds(1), Duration.ofMinutes(5), 2);
+public record RetryPolicy(
+        int maxRetries,
+        Duration initialBackoff,
+        Duration maxBackoff,
+        double multiplier,
+        List<String> nonRetryableErrorTypes) {
+    public static final RetryPolicy DEFAULT =
+            new RetryPolicy(3, Duration.ofSeconds(1), Duration.ofMinutes(5), 2, List.of());
 
     private static final double JITTER = 0.1;
 
-    /** A policy with holes, which a default fills. */
+    public RetryPolicy {
+        nonRetryableErrorTypes = List.copyOf(nonRetryableErrorTypes);
+    }
+
+    /**
+     * A policy with holes, which a default fills.
+     *
+     * @param nonRetryableErrorTypes empty for those of the default
+     */
     public record Wish(
             @Nullable Integer maxRetries,
             @Nullable Duration initialBackoff,
             @Nullable Duration maxBackoff,
-            @Nullable Double multiplier) {
-        public static final Wish NONE = new Wish(null, null, null, null);
+            @Nullable Double multiplier,
+            List<String> nonRetryableErrorTypes) {
+        public static final Wish NONE = new Wish(null, null, null, null, List.of());
 
         /** This, and the default where it says nothing. */
         public RetryPolicy orElse(RetryPolicy fallback) {
@@ -30,8 +47,18 @@ public record RetryPolicy(int maxRetries, Duration initialBackoff, Duration maxB
                     maxRetries == null ? fallback.maxRetries : maxRetries,
                     initialBackoff == null ? fallback.initialBackoff : initialBackoff,
                     maxBackoff == null ? fallback.maxBackoff : maxBackoff,
-                    multiplier == null ? fallback.multiplier : multiplier);
+                    multiplier == null ? fallback.multiplier : multiplier,
+                    nonRetryableErrorTypes.isEmpty() ? fallback.nonRetryableErrorTypes : nonRetryableErrorTypes);
         }
+    }
+
+    /**
+     * Whether a failure may be repeated, as far as its type is concerned.
+     *
+     * @param errorType empty when it has none
+     */
+    boolean retries(String errorType) {
+        return !nonRetryableErrorTypes.contains(errorType);
     }
 
     /**

@@ -103,6 +103,7 @@ public final class Work {
     public record FailedAttempt(
             ClaimReference claim,
             String errorMessage,
+            String errorType,
             boolean retryable,
             @Nullable Duration retryDelay,
             ExecutionReport report,
@@ -325,10 +326,13 @@ public final class Work {
             case Completion completion -> held.complete(completion.result(), completion.report());
             case FailedAttempt failure ->
                 held.fail(
-                        failure.errorMessage(),
-                        failure.retryable(),
-                        failure.retryDelay(),
-                        failure.report(),
+                        new HeldClaim.Failed(
+                                ExecutionStatus.FAILED,
+                                failure.errorMessage(),
+                                failure.errorType(),
+                                failure.retryable(),
+                                failure.retryDelay(),
+                                failure.report()),
                         now,
                         random.getAsDouble());
             case Release _ -> held.release();

@@ -13,9 +13,11 @@ import org.jspecify.annotations.Nullable;
  * @param payload a JSON object; null in lists
  * @param result a JSON object; null before it is accepted, and in lists
  * @param errorMessage why the last attempt that failed did; empty when none has
+ * @param errorType of that attempt; empty when it had none
  * @param retryCount how many attempts have been repeated, or will be
  * @param dedupeKey empty when there is none
  * @param runAt the earliest time at which it may be claimed
+ * @param deadlineAt by when it must be done
  * @param workerId who holds, or last held, it
  */
 public record WorkOrder(
@@ -27,6 +29,7 @@ public record WorkOrder(
         @Nullable String payload,
         @Nullable String result,
         String errorMessage,
+        String errorType,
         int retryCount,
         RetryPolicy retryPolicy,
         Duration timeout,
@@ -34,6 +37,7 @@ public record WorkOrder(
         String dedupeKey,
         Instant runAt,
         @Nullable Instant expiresAt,
+        @Nullable Instant deadlineAt,
         Instant enqueuedAt,
         @Nullable Instant claimedAt,
         @Nullable Instant completedAt,
@@ -50,6 +54,7 @@ public record WorkOrder(
      * @param dedupeKey empty when there is none
      * @param runAt null for at once
      * @param expiresAt null for never
+     * @param deadlineAt null for never
      * @param contentHash of everything that the caller said, to tell a repeated order from another one
      */
     public record Draft(
@@ -63,6 +68,7 @@ public record WorkOrder(
             String dedupeKey,
             @Nullable Instant runAt,
             @Nullable Instant expiresAt,
+            @Nullable Instant deadlineAt,
             byte[] contentHash) {}
 
     /** Which attempt a claim of this order is, or would be. */
@@ -80,6 +86,7 @@ public record WorkOrder(
                 payload,
                 null,
                 errorMessage,
+                errorType,
                 retryCount,
                 retryPolicy,
                 timeout,
@@ -87,6 +94,7 @@ public record WorkOrder(
                 dedupeKey,
                 runAt,
                 expiresAt,
+                deadlineAt,
                 enqueuedAt,
                 now,
                 null,

@@ -105,17 +105,20 @@ public final class WorkOrders {
                     null,
                     null,
                     "",
+                    "",
                     0,
                     new RetryPolicy(
                             policy.maxRetries(),
                             inMillis(policy.initialBackoff()),
                             inMillis(policy.maxBackoff()),
-                            policy.multiplier()),
+                            policy.multiplier(),
+                            policy.nonRetryableErrorTypes()),
                     inMillis(timeout()),
                     draft.lane(),
                     draft.dedupeKey(),
                     runAt,
-                    draft.expiresAt() == null ? null : draft.expiresAt().truncatedTo(ChronoUnit.MICROS),
+                    inMicros(draft.expiresAt()),
+                    inMicros(draft.deadlineAt()),
                     now,
                     null,
                     null,
@@ -123,6 +126,10 @@ public final class WorkOrders {
                     false,
                     now,
                     1);
+        }
+
+        private static @Nullable Instant inMicros(@Nullable Instant instant) {
+            return instant == null ? null : instant.truncatedTo(ChronoUnit.MICROS);
         }
 
         private static Duration inMillis(Duration duration) {

@@ -38,20 +38,21 @@ public final class ClaimStore {
                 CASE WHEN c.retry_count = 0 THEN '' ELSE coalesce(
                     (SELECT r.error_message FROM work_order_results r WHERE r.work_order_id = c.work_order_id), '')
                 END AS error_message,
-                c.retry_count, o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier,
-                o.timeout_ms, o.fairness_key, o.concurrency_key, o.required_capabilities, o.dedupe_key, c.run_at,
-                o.expires_at, o.enqueued_at, c.claimed_at, NULL::timestamptz AS completed_at, c.worker_id,
+                coalesce(c.error_type, '') AS error_type, c.retry_count, o.max_retries, o.initial_backoff_ms,
+                o.max_backoff_ms, o.backoff_multiplier, o.non_retryable_error_types, o.timeout_ms, o.fairness_key,
+                o.concurrency_key, o.required_capabilities, o.dedupe_key, c.run_at, o.expires_at, o.deadline_at,
+                o.enqueued_at, c.claimed_at, NULL::timestamptz AS completed_at, c.worker_id,
                 false AS cancel_requested, c.updated_at, c.version, c.claim_rank
             FROM (
-                SELECT row_number() OVER () AS position, n.work_order_id, n.claim_rank, n.run_at, n.retry_count, n.claimed_at,
-                    n.worker_id, n.updated_at, n.version
+                SELECT row_number() OVER () AS position, n.work_order_id, n.claim_rank, n.run_at, n.retry_count, n.error_type,
+                    n.claimed_at, n.worker_id, n.updated_at, n.version
                 FROM (
-                    SELECT l.work_order_id, l.claim_rank, l.run_at, l.retry_count, l.claimed_at, l.worker_id,
-                        l.updated_at, l.version
+                    SELECT l.work_order_id, l.claim_rank, l.run_at, l.retry_count, l.error_type, l.claimed_at,
+                        l.worker_id, l.updated_at, l.version
                     FROM queues q
                     CROSS JOIN LATERAL (
-                        SELECT s.work_order_id, s.claim_rank, s.run_at, s.retry_count, s.claimed_at, s.worker_id,
-                            s.updated_at, s.version
+                        SELECT s.work_order_id, s.claim_rank, s.run_at, s.retry_count, s.error_type, s.claimed_at,
+                            s.worker_id, s.updated_at, s.version
                         FROM work_order_states s
                         WHERE s.queue_name = q.queue_name AND s.lane_id IS NULL AND s.claim_rank IS NOT NULL
                           AND s.lease_expires_at IS NULL AND s.completed_at IS NULL AND s.run_at <= $2::timestamptz
@@ -74,13 +75,15 @@ public final class ClaimStore {
                 CASE WHEN s.retry_count = 0 THEN '' ELSE coalesce(
                     (SELECT r.error_message FROM work_order_results r WHERE r.work_order_id = s.work_order_id), '')
                 END AS error_message,
-                s.retry_count, o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier,
-                o.timeout_ms, o.fairness_key, o.concurrency_key, o.required_capabilities, o.dedupe_key, s.run_at,
-                o.expires_at, o.enqueued_at, s.claimed_at, NULL::timestamptz AS completed_at, s.worker_id,
+                coalesce(s.error_type, '') AS error_type, s.retry_count, o.max_retries, o.initial_backoff_ms,
+                o.max_backoff_ms, o.backoff_multiplier, o.non_retryable_error_types, o.timeout_ms, o.fairness_key,
+                o.concurrency_key, o.required_capabilities, o.dedupe_key, s.run_at, o.expires_at, o.deadline_at,
+                o.enqueued_at, s.claimed_at, NULL::timestamptz AS completed_at, s.worker_id,
                 false AS cancel_requested, s.updated_at, s.version, s.claim_rank
             FROM work_order_states s
             JOIN work_orders o ON o.work_order_id = s.work_order_id
             WHERE s.work_order_id = ANY ($1::uuid[]) AND s.status = 'PENDING' AND s.run_at <= $2::timestamptz
+              AND (s.expires_at IS NULL OR s.expires_at > $2::timestamptz)
             FOR NO KEY UPDATE OF s SKIP LOCKED
             """;
     // Gives those a place in line whose time has come. With its place, an order of priority 5 waits for new ones of
@@ -136,7 +139,8 @@ public final class ClaimStore {
 
     private static final String HELD_CLAIM = """
             SELECT s.work_order_id, s.queue_name, o.tool_step_id, o.task_id, s.execution_id, s.worker_id, s.claim_hash,
-                s.retry_count, o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, s.run_at,
+                s.retry_count, o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier,
+                o.non_retryable_error_types, s.run_at, o.deadline_at, coalesce(s.error_type, '') AS error_type,
                 s.claimed_at, s.lease_expires_at, s.forgiven_retries, s.version
             FROM work_order_states s
             JOIN work_orders o ON o.work_order_id = s.work_order_id
@@ -174,38 +178,39 @@ public final class ClaimStore {
             FOR NO KEY UPDATE OF s SKIP LOCKED
             """;
 
-    // A claim that did not count leaves the order its place in line; one that did takes it.
+    // A claim that did not count leaves the order its place in line; one that did takes it, and the expiry with it.
     private static final String END_STATES = """
             UPDATE work_order_states s
             SET status = e.status, run_at = e.run_at, retry_count = e.retry_count,
                 claim_rank = CASE WHEN e.retry_count > s.retry_count THEN NULL ELSE s.claim_rank END,
-                expires_at = CASE WHEN e.retry_count > s.retry_count THEN NULL ELSE s.expires_at END,
+                expires_at = CASE WHEN e.retry_count > s.retry_count THEN e.deadline_at ELSE s.expires_at END,
+                error_type = nullif(e.error_type, ''),
                 claim_hash = CASE WHEN e.status = 'PENDING' THEN NULL ELSE s.claim_hash END,
                 execution_id = CASE WHEN e.status = 'PENDING' THEN NULL ELSE s.execution_id END,
                 cancel_requested = (e.status = 'CANCELLED'), lease_expires_at = NULL, attempt_ends_at = NULL,
                 completed_at = CASE WHEN e.status = 'PENDING' THEN NULL ELSE $6::timestamptz END,
                 updated_at = $6::timestamptz, version = s.version + 1
-            FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::timestamptz[], $5::integer[])
-                AS e (work_order_id, claim_hash, status, run_at, retry_count)
+            FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::timestamptz[], $5::integer[], $7::timestamptz[],
+                $8::text[]) AS e (work_order_id, claim_hash, status, run_at, retry_count, deadline_at, error_type)
             WHERE s.work_order_id = e.work_order_id AND s.lease_expires_at IS NOT NULL
               AND s.claim_hash = e.claim_hash
             """;
     // Written once, when the attempt ends. The release before wrote it when the attempt began.
     private static final String RECORD_EXECUTIONS = """
             INSERT INTO executions (execution_id, work_order_id, worker_id, status, attempt, claim_hash, given_back,
-                exit_code, stdout, stderr, metrics, error_message, started_at, completed_at, updated_at)
+                exit_code, stdout, stderr, metrics, error_message, error_type, started_at, completed_at, updated_at)
             SELECT e.execution_id, e.work_order_id, e.worker_id, e.status, e.attempt, e.claim_hash, e.given_back,
-                e.exit_code, e.stdout, e.stderr, e.metrics::jsonb, e.error_message, e.started_at, $14::timestamptz,
-                $14::timestamptz
+                e.exit_code, e.stdout, e.stderr, e.metrics::jsonb, e.error_message, e.error_type, e.started_at,
+                $14::timestamptz, $14::timestamptz
             FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::integer[], $6::bytea[], $7::boolean[],
-                $8::integer[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[])
+                $8::integer[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[], $15::text[])
                 AS e (execution_id, work_order_id, worker_id, status, attempt, claim_hash, given_back, exit_code,
-                    stdout, stderr, metrics, error_message, started_at)
+                    stdout, stderr, metrics, error_message, started_at, error_type)
             ON CONFLICT (execution_id) DO UPDATE
             SET status = excluded.status, given_back = excluded.given_back, exit_code = excluded.exit_code,
                 stdout = excluded.stdout, stderr = excluded.stderr, metrics = excluded.metrics,
-                error_message = excluded.error_message, completed_at = excluded.completed_at,
-                updated_at = excluded.updated_at
+                error_message = excluded.error_message, error_type = excluded.error_type,
+                completed_at = excluded.completed_at, updated_at = excluded.updated_at
             """;
     private static final String RECORD_RESULTS = """
             INSERT INTO work_order_results AS r (work_order_id, result, error_message)
@@ -373,7 +378,9 @@ public final class ClaimStore {
                 column(WorkOrderStatus.class, ends, HeldClaim.End::status),
                 column(Instant.class, ends, HeldClaim.End::runAt),
                 column(Integer.class, ends, HeldClaim.End::retryCount),
-                tx.now());
+                tx.now(),
+                column(Instant.class, ends, end -> end.claim().deadlineAt()),
+                column(String.class, ends, HeldClaim.End::errorType));
         tx.send(
                 RECORD_EXECUTIONS,
                 column(UUID.class, ends, end -> end.claim().executionId()),
@@ -389,7 +396,8 @@ public final class ClaimStore {
                 column(String.class, ends, end -> end.report().metrics()),
                 column(String.class, ends, HeldClaim.End::errorMessage),
                 column(Instant.class, ends, end -> end.claim().claimedAt()),
-                tx.now());
+                tx.now(),
+                column(String.class, ends, end -> end.errorMessage().isEmpty() ? "" : end.errorType()));
         var results = ends.stream()
                 .filter(end -> end.result() != null || !end.errorMessage().isEmpty())
                 .toList();
@@ -398,7 +406,7 @@ public final class ClaimStore {
                     RECORD_RESULTS,
                     column(UUID.class, results, end -> end.claim().workOrderId()),
                     column(String.class, results, HeldClaim.End::result),
-                    column(String.class, results, HeldClaim.End::errorMessage));
+                    column(String.class, results, HeldClaim.End::orderError));
         }
     }
 
@@ -473,6 +481,8 @@ public final class ClaimStore {
                 row.getInteger("retry_count"),
                 QueueStore.retryPolicy(row),
                 Rows.instant(row, "run_at"),
+                Rows.nullableInstant(row, "deadline_at"),
+                row.getString("error_type"),
                 Rows.instant(row, "claimed_at"),
                 Rows.instant(row, "lease_expires_at"),
                 row.getInteger("forgiven_retries"),

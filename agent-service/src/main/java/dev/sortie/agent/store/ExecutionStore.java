@@ -17,7 +17,7 @@ public final class ExecutionStore {
     private static final String RUNNING = """
             SELECT s.execution_id, s.work_order_id, o.tool_step_id, o.task_id, s.worker_id, 'RUNNING' AS status,
                 s.retry_count + 1 AS attempt, NULL::integer AS exit_code, '' AS stdout, '' AS stderr,
-                NULL::text AS metrics, '' AS error_message, s.claimed_at AS started_at,
+                NULL::text AS metrics, '' AS error_message, '' AS error_type, s.claimed_at AS started_at,
                 NULL::timestamptz AS completed_at, s.claimed_at AS updated_at, false AS has_late_report
             FROM work_order_states s
             JOIN work_orders o ON o.work_order_id = s.work_order_id
@@ -25,7 +25,7 @@ public final class ExecutionStore {
             """;
     private static final String FIND = """
             SELECT x.execution_id, x.work_order_id, o.tool_step_id, o.task_id, x.worker_id, x.status, x.attempt,
-                x.exit_code, x.stdout, x.stderr, x.metrics::text AS metrics, x.error_message, x.started_at, x.completed_at,
+                x.exit_code, x.stdout, x.stderr, x.metrics::text AS metrics, x.error_message, x.error_type, x.started_at, x.completed_at,
                 x.updated_at,
                 EXISTS (SELECT FROM late_reports l WHERE l.execution_id = x.execution_id) AS has_late_report
             FROM executions x
@@ -35,7 +35,7 @@ public final class ExecutionStore {
             """ + RUNNING + " AND s.execution_id = $1::uuid";
     private static final String ENDED = """
             SELECT x.execution_id, x.work_order_id, o.tool_step_id, o.task_id, x.worker_id, x.status, x.attempt,
-                x.exit_code, '' AS stdout, '' AS stderr, x.metrics::text AS metrics, x.error_message, x.started_at,
+                x.exit_code, '' AS stdout, '' AS stderr, x.metrics::text AS metrics, x.error_message, x.error_type, x.started_at,
                 x.completed_at, x.updated_at,
                 EXISTS (SELECT FROM late_reports l WHERE l.execution_id = x.execution_id) AS has_late_report
             FROM executions x
@@ -119,6 +119,7 @@ public final class ExecutionStore {
                         row.getString("stderr"),
                         row.getString("metrics")),
                 row.getString("error_message"),
+                row.getString("error_type"),
                 Rows.instant(row, "started_at"),
                 Rows.nullableInstant(row, "completed_at"),
                 Rows.instant(row, "updated_at"),

@@ -16,23 +16,26 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.stream.Collectors;
 
 /** The table of queues. */
 public final class QueueStore {
     private static final String COLUMNS = """
             queue_name, queue_id, description, paused, default_timeout_ms, max_retries, initial_backoff_ms,
             max_backoff_ms, backoff_multiplier, priority_aging_ms, in_turn, concurrency_limit, concurrency_limit_per_key,
-            rate_orders, rate_interval_ms, rate_burst, fairness_keys, fairness_weights, created_at, updated_at, version
+            rate_orders, rate_interval_ms, rate_burst, fairness_keys, fairness_weights, non_retryable_error_types,
+            created_at, updated_at, version
             """;
     // Answers the queues that were made; those that were there stay as they are.
     private static final String INSERT = """
             INSERT INTO queues (queue_name, queue_id, description, default_timeout_ms, max_retries,
-                initial_backoff_ms, max_backoff_ms, backoff_multiplier, priority_aging_ms, created_at, updated_at)
+                initial_backoff_ms, max_backoff_ms, backoff_multiplier, priority_aging_ms, non_retryable_error_types,
+                created_at, updated_at)
             SELECT q.name, q.id, q.description, q.timeout_ms, q.retries, q.initial_ms, q.max_ms, q.multiplier,
-                q.aging_ms, $9::timestamptz, $9::timestamptz
+                q.aging_ms, q.error_types::text[], $9::timestamptz, $9::timestamptz
             FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::integer[], $6::bigint[], $7::bigint[],
-                $8::double precision[], $10::bigint[])
-                AS q (name, id, description, timeout_ms, retries, initial_ms, max_ms, multiplier, aging_ms)
+                $8::double precision[], $10::bigint[], $11::text[])
+                AS q (name, id, description, timeout_ms, retries, initial_ms, max_ms, multiplier, aging_ms, error_types)
             ON CONFLICT (queue_name) DO NOTHING
             RETURNING
             """ + COLUMNS;
@@ -48,7 +51,8 @@ public final class QueueStore {
                 backoff_multiplier = $7::double precision, updated_at = $8::timestamptz, version = version + 1,
                 priority_aging_ms = $9::bigint, concurrency_limit = $10::integer,
                 concurrency_limit_per_key = $11::integer, rate_orders = $12::integer, rate_interval_ms = $13::bigint,
-                rate_burst = $14::integer, fairness_keys = $15::text[], fairness_weights = $16::double precision[]
+                rate_burst = $14::integer, fairness_keys = $15::text[], fairness_weights = $16::double precision[],
+                non_retryable_error_types = $17::text[]
             WHERE queue_name = $1::text
             RETURNING
             """ + COLUMNS;
@@ -75,7 +79,8 @@ public final class QueueStore {
                 policies.stream().map(p -> p.maxBackoff().toMillis()).toList(),
                 policies.stream().map(RetryPolicy::multiplier).toList(),
                 tx.now(),
-                drafts.stream().map(d -> d.priorityAging().toMillis()).toList());
+                drafts.stream().map(d -> d.priorityAging().toMillis()).toList(),
+                policies.stream().map(QueueStore::errorTypes).toList());
     }
 
     public Optional<Queue> find(Queries queries, String name) {
@@ -117,7 +122,8 @@ public final class QueueStore {
                         rate == null ? 0L : rate.interval().toMillis(),
                         rate == null ? 0 : rate.burst(),
                         WorkOrderStore.column(String.class, weights, Map.Entry::getKey),
-                        WorkOrderStore.column(Double.class, weights, Map.Entry::getValue))
+                        WorkOrderStore.column(Double.class, weights, Map.Entry::getValue),
+                        policy.nonRetryableErrorTypes().toArray(String[]::new))
                 .orElseThrow();
     }
 
@@ -174,6 +180,14 @@ public final class QueueStore {
                 row.getInteger("max_retries"),
                 Duration.ofMillis(row.getLong("initial_backoff_ms")),
                 Duration.ofMillis(row.getLong("max_backoff_ms")),
-                row.getDouble("backoff_multiplier"));
+                row.getDouble("backoff_multiplier"),
+                Rows.strings(row, "non_retryable_error_types"));
+    }
+
+    /** The types of errors as the text of an array: there is no array of arrays of different lengths. */
+    static String errorTypes(RetryPolicy policy) {
+        return policy.nonRetryableErrorTypes().stream()
+                .map(type -> '"' + type.replace("\\", "\\\\").replace("\"", "\\\"") + '"')
+                .collect(Collectors.joining(",", "{", "}"));
     }
 }

@@ -28,10 +28,11 @@ public final class WorkOrderStore {
     // Without what may be large.
     private static final String SUMMARY = """
             SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.task_id, o.priority,
-                NULL::text AS payload, NULL::text AS result, coalesce(r.error_message, '') AS error_message, s.retry_count, o.max_retries,
-                o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms, o.fairness_key,
+                NULL::text AS payload, NULL::text AS result, coalesce(r.error_message, '') AS error_message,
+                coalesce(s.error_type, '') AS error_type, s.retry_count, o.max_retries, o.initial_backoff_ms,
+                o.max_backoff_ms, o.backoff_multiplier, o.non_retryable_error_types, o.timeout_ms, o.fairness_key,
                 o.concurrency_key, o.required_capabilities, o.dedupe_key, s.run_at,
-                o.expires_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id, s.cancel_requested,
+                o.expires_at, o.deadline_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id, s.cancel_requested,
                 s.updated_at, s.version
             FROM work_orders o
             JOIN work_order_states s ON s.work_order_id = o.work_order_id
@@ -39,10 +40,11 @@ public final class WorkOrderStore {
             """;
     private static final String FIND = """
             SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.task_id, o.priority,
-                o.payload::text AS payload, r.result::text AS result, coalesce(r.error_message, '') AS error_message, s.retry_count,
-                o.max_retries, o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms, o.fairness_key,
-                o.concurrency_key, o.required_capabilities, o.dedupe_key, s.run_at, o.expires_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id,
-                s.cancel_requested, s.updated_at, s.version
+                o.payload::text AS payload, r.result::text AS result, coalesce(r.error_message, '') AS error_message,
+                coalesce(s.error_type, '') AS error_type, s.retry_count, o.max_retries, o.initial_backoff_ms,
+                o.max_backoff_ms, o.backoff_multiplier, o.non_retryable_error_types, o.timeout_ms, o.fairness_key,
+                o.concurrency_key, o.required_capabilities, o.dedupe_key, s.run_at, o.expires_at, o.deadline_at,
+                o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id, s.cancel_requested, s.updated_at, s.version
             FROM work_orders o
             JOIN work_order_states s ON s.work_order_id = o.work_order_id
             LEFT JOIN work_order_results r ON r.work_order_id = o.work_order_id
@@ -63,10 +65,11 @@ public final class WorkOrderStore {
     // index serves a queue's orders of a status and everybody's.
     private static final String LIST_BY_STATUS = """
             SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.task_id, o.priority,
-                NULL::text AS payload, NULL::text AS result, coalesce(r.error_message, '') AS error_message, s.retry_count, o.max_retries,
-                o.initial_backoff_ms, o.max_backoff_ms, o.backoff_multiplier, o.timeout_ms, o.fairness_key,
+                NULL::text AS payload, NULL::text AS result, coalesce(r.error_message, '') AS error_message,
+                coalesce(s.error_type, '') AS error_type, s.retry_count, o.max_retries, o.initial_backoff_ms,
+                o.max_backoff_ms, o.backoff_multiplier, o.non_retryable_error_types, o.timeout_ms, o.fairness_key,
                 o.concurrency_key, o.required_capabilities, o.dedupe_key, s.run_at,
-                o.expires_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id, s.cancel_requested,
+                o.expires_at, o.deadline_at, o.enqueued_at, s.claimed_at, s.completed_at, s.worker_id, s.cancel_requested,
                 s.updated_at, s.version
             FROM (
                 SELECT n.work_order_id
@@ -112,20 +115,22 @@ public final class WorkOrderStore {
             WITH placed AS (
                 INSERT INTO work_orders (work_order_id, queue_name, tool_step_id, task_id, priority, payload,
                     max_retries, initial_backoff_ms, max_backoff_ms, backoff_multiplier, timeout_ms, dedupe_key,
-                    content_hash, expires_at, enqueued_at, fairness_key, concurrency_key, required_capabilities)
+                    content_hash, expires_at, deadline_at, enqueued_at, fairness_key, concurrency_key,
+                    required_capabilities, non_retryable_error_types)
                 SELECT o.id, o.queue_name, o.tool_step_id, o.task_id, o.priority, o.payload::jsonb, o.retries,
                     o.initial_ms, o.max_ms, o.multiplier, o.timeout_ms, o.dedupe_key, o.content_hash,
-                    o.expires_at, $14::timestamptz, o.fairness_key, o.concurrency_key,
-                    string_to_array(o.required_capabilities, E'\\n')
+                    o.expires_at, o.deadline_at, $14::timestamptz, o.fairness_key, o.concurrency_key,
+                    string_to_array(o.required_capabilities, E'\\n'), o.error_types::text[]
                 FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::text[], $6::integer[],
                     $7::bigint[], $8::bigint[], $9::double precision[], $10::bigint[], $11::text[], $12::bytea[],
-                    $13::timestamptz[], $16::uuid[], $18::text[], $19::text[], $20::text[])
+                    $13::timestamptz[], $16::uuid[], $18::text[], $19::text[], $20::text[], $22::timestamptz[],
+                    $23::text[])
                     WITH ORDINALITY AS o (id, queue_name, tool_step_id, priority, payload, retries, initial_ms,
                         max_ms, multiplier, timeout_ms, dedupe_key, content_hash, expires_at, task_id, fairness_key,
-                        concurrency_key, required_capabilities, position)
+                        concurrency_key, required_capabilities, deadline_at, error_types, position)
                 ORDER BY o.queue_name, o.dedupe_key, o.position
                 ON CONFLICT (queue_name, dedupe_key) WHERE dedupe_key IS NOT NULL DO NOTHING
-                RETURNING work_order_id, queue_name, priority, expires_at
+                RETURNING work_order_id, queue_name, priority, least(expires_at, deadline_at) AS expires_at
             )
             INSERT INTO work_order_states (work_order_id, queue_name, priority, status, run_at, expires_at, updated_at,
                 lane_id, claim_rank)
@@ -179,20 +184,30 @@ public final class WorkOrderStore {
                 WHERE s.status = ANY ($2::text[])
                 ORDER BY s.work_order_id
                 FOR NO KEY UPDATE OF s
+            ), due AS (
+                SELECT l.work_order_id,
+                    $5::timestamptz + (l.position - 1) * $6::double precision * interval '1 second' AS run_at
+                FROM locked l
             )
             UPDATE work_order_states s
-            SET status = 'PENDING', claim_rank = NULL, completed_at = NULL, expires_at = NULL, execution_id = NULL,
-                claim_hash = NULL, cancel_requested = false,
-                run_at = $5::timestamptz + (l.position - 1) * $6::double precision * interval '1 second',
+            SET status = 'PENDING', claim_rank = NULL, completed_at = NULL, execution_id = NULL, claim_hash = NULL,
+                cancel_requested = false, run_at = d.run_at,
+                expires_at = CASE WHEN o.deadline_at > d.run_at THEN o.deadline_at END,
                 retry_count = s.retry_count + CASE WHEN s.status = 'FAILED' THEN 1 ELSE 0 END,
                 forgiven_retries = s.retry_count + CASE WHEN s.status = 'FAILED' THEN 1 ELSE 0 END,
                 updated_at = $5::timestamptz, version = s.version + 1
-            FROM locked l
-            WHERE s.work_order_id = l.work_order_id
+            FROM due d
+            JOIN work_orders o ON o.work_order_id = d.work_order_id
+            WHERE s.work_order_id = d.work_order_id
             RETURNING s.work_order_id
             """;
-    private static final String FORGET_EXPIRY =
-            "UPDATE work_orders SET expires_at = NULL WHERE work_order_id = ANY ($1::uuid[]) AND expires_at IS NOT NULL";
+    private static final String FORGET_EXPIRY = """
+            UPDATE work_orders o
+            SET expires_at = NULL, deadline_at = s.expires_at
+            FROM work_order_states s
+            WHERE o.work_order_id = ANY ($1::uuid[]) AND s.work_order_id = o.work_order_id
+              AND (o.expires_at IS NOT NULL OR o.deadline_at IS DISTINCT FROM s.expires_at)
+            """;
 
     /** Where a locked order stands. */
     public record State(
@@ -236,7 +251,9 @@ public final class WorkOrderStore {
                         String.class,
                         placements,
                         p -> String.join("\n", p.draft().lane().encoded())),
-                column(UUID.class, placements, p -> p.draft().lane().id())));
+                column(UUID.class, placements, p -> p.draft().lane().id()),
+                column(Instant.class, placements, p -> p.draft().deadlineAt()),
+                column(String.class, placements, p -> QueueStore.errorTypes(p.retryPolicy()))));
     }
 
     /** The orders that have the dedupe keys of these. */
@@ -359,6 +376,7 @@ public final class WorkOrderStore {
                 row.getString("payload"),
                 row.getString("result"),
                 row.getString("error_message"),
+                row.getString("error_type"),
                 row.getInteger("retry_count"),
                 QueueStore.retryPolicy(row),
                 Duration.ofMillis(row.getLong("timeout_ms")),
@@ -366,6 +384,7 @@ public final class WorkOrderStore {
                 dedupeKey == null ? "" : dedupeKey,
                 Rows.instant(row, "run_at"),
                 Rows.nullableInstant(row, "expires_at"),
+                Rows.nullableInstant(row, "deadline_at"),
                 Rows.instant(row, "enqueued_at"),
                 Rows.nullableInstant(row, "claimed_at"),
                 Rows.nullableInstant(row, "completed_at"),

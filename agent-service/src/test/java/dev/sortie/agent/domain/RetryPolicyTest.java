@@ -3,10 +3,12 @@ package dev.sortie.agent.domain;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class RetryPolicyTest {
-    private final RetryPolicy policy = new RetryPolicy(5, Duration.ofSeconds(2), Duration.ofSeconds(30), 3);
+    private final RetryPolicy policy =
+            new RetryPolicy(5, Duration.ofSeconds(2), Duration.ofSeconds(30), 3, List.of("Fatal"));
 
     @Test
     void waitsLongerEachTimeUpToTheLongest() {
@@ -25,16 +27,16 @@ class RetryPolicyTest {
 
     @Test
     void waitsNotAtAllWhereNothingIsTheWait() {
-        assertThat(new RetryPolicy(1, Duration.ZERO, Duration.ofDays(1), 10).backoff(7, 0.3))
+        assertThat(new RetryPolicy(1, Duration.ZERO, Duration.ofDays(1), 10, List.of()).backoff(7, 0.3))
                 .isZero();
-        assertThat(new RetryPolicy(1, Duration.ofHours(1), Duration.ZERO, 1).backoff(1, 0.3))
+        assertThat(new RetryPolicy(1, Duration.ofHours(1), Duration.ZERO, 1, List.of()).backoff(1, 0.3))
                 .isZero();
     }
 
     @Test
     void fillsHolesFromAnotherPolicy() {
         assertThat(RetryPolicy.Wish.NONE.orElse(policy)).isEqualTo(policy);
-        assertThat(new RetryPolicy.Wish(0, null, Duration.ofSeconds(9), null).orElse(policy))
-                .isEqualTo(new RetryPolicy(0, Duration.ofSeconds(2), Duration.ofSeconds(9), 3));
+        assertThat(new RetryPolicy.Wish(0, null, Duration.ofSeconds(9), null, List.of()).orElse(policy))
+                .isEqualTo(new RetryPolicy(0, Duration.ofSeconds(2), Duration.ofSeconds(9), 3, List.of("Fatal")));
     }
 }
