@@ -40,7 +40,8 @@ final class ToolProtos {
                 policy.hasMaxRetries() ? policy.getMaxRetries() : byDefault.maxRetries(),
                 policy.hasInitialBackoff() ? duration(policy.getInitialBackoff()) : byDefault.initialBackoff(),
                 policy.hasMaxBackoff() ? duration(policy.getMaxBackoff()) : byDefault.maxBackoff(),
-                policy.hasBackoffMultiplier() ? policy.getBackoffMultiplier() : byDefault.backoffMultiplier());
+                policy.hasBackoffMultiplier() ? policy.getBackoffMultiplier() : byDefault.backoffMultiplier(),
+                policy.getNonRetryableErrorTypesList().stream().distinct().toList());
     }
 
     static dev.sortie.type.v1.RetryPolicy toMessage(RetryPolicy policy) {
@@ -49,6 +50,7 @@ final class ToolProtos {
                 .setInitialBackoff(duration(policy.initialBackoff()))
                 .setMaxBackoff(duration(policy.maxBackoff()))
                 .setBackoffMultiplier(policy.backoffMultiplier())
+                .addAllNonRetryableErrorTypes(policy.nonRetryableErrorTypes())
                 .build();
     }
 

@@ -7,6 +7,7 @@ import dev.sortie.mission.domain.WorkOrderDraft;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Rows;
 import dev.sortie.runtime.sql.Tx;
+import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import io.vertx.sqlclient.Row;
 import java.time.Duration;
@@ -152,7 +153,8 @@ public final class OutboxStore {
             json.put("max_retries", retry.maxRetries())
                     .put("initial_backoff_millis", retry.initialBackoff().toMillis())
                     .put("max_backoff_millis", retry.maxBackoff().toMillis())
-                    .put("backoff_multiplier", retry.backoffMultiplier());
+                    .put("backoff_multiplier", retry.backoffMultiplier())
+                    .put("non_retryable_error_types", new JsonArray(retry.nonRetryableErrorTypes()));
         }
         return json.encode();
     }
@@ -190,6 +192,9 @@ public final class OutboxStore {
                 json.getInteger("max_retries"),
                 Duration.ofMillis(json.getLong("initial_backoff_millis")),
                 Duration.ofMillis(json.getLong("max_backoff_millis")),
-                json.getDouble("backoff_multiplier"));
+                json.getDouble("backoff_multiplier"),
+                json.getJsonArray("non_retryable_error_types", new JsonArray()).stream() // the release before has none
+                        .map(String.class::cast)
+                        .toList());
     }
 }

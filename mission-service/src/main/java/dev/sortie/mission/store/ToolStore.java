@@ -17,14 +17,15 @@ public final class ToolStore {
     private static final String COLUMNS = """
             tool_id, name, description, input_schema::text AS input_schema, output_schema::text AS output_schema,
             queue_name, timeout_millis, max_retries, initial_backoff_millis, max_backoff_millis, backoff_multiplier,
-            resource_ids, created_at, updated_at, version
+            non_retryable_error_types, resource_ids, created_at, updated_at, version
             """;
     private static final String INSERT_UNLESS_THERE = """
             INSERT INTO tools (tool_id, name, description, input_schema, output_schema, queue_name, timeout_millis,
                                max_retries, initial_backoff_millis, max_backoff_millis, backoff_multiplier,
-                               resource_ids, created_at, updated_at)
+                               resource_ids, created_at, updated_at, non_retryable_error_types)
             VALUES ($1::text, $2::text, $3::text, $4::text::jsonb, $5::text::jsonb, $6::text, $7::bigint,
-                    $8::int, $9::bigint, $10::bigint, $11::float8, $13::text[], $12::timestamptz, $12::timestamptz)
+                    $8::int, $9::bigint, $10::bigint, $11::float8, $13::text[], $12::timestamptz, $12::timestamptz,
+                    $14::text[])
             ON CONFLICT (tool_id) DO NOTHING
             RETURNING
             """ + COLUMNS;
@@ -33,13 +34,15 @@ public final class ToolStore {
             SET name = $2::text, description = $3::text, input_schema = $4::text::jsonb,
                 output_schema = $5::text::jsonb, queue_name = $6::text, timeout_millis = $7::bigint,
                 max_retries = $8::int, initial_backoff_millis = $9::bigint, max_backoff_millis = $10::bigint,
-                backoff_multiplier = $11::float8, resource_ids = $13::text[], updated_at = $12::timestamptz, version = version + 1
+                backoff_multiplier = $11::float8, resource_ids = $13::text[], non_retryable_error_types = $14::text[],
+                updated_at = $12::timestamptz, version = version + 1
             WHERE tool_id = $1::text
               AND (name, description, input_schema, output_schema, queue_name, timeout_millis, max_retries,
-                   initial_backoff_millis, max_backoff_millis, backoff_multiplier, resource_ids)
+                   initial_backoff_millis, max_backoff_millis, backoff_multiplier, resource_ids,
+                   non_retryable_error_types)
                   IS DISTINCT FROM
                   ($2::text, $3::text, $4::text::jsonb, $5::text::jsonb, $6::text, $7::bigint, $8::int,
-                   $9::bigint, $10::bigint, $11::float8, $13::text[])
+                   $9::bigint, $10::bigint, $11::float8, $13::text[], $14::text[])
             RETURNING
             """ + COLUMNS;
     private static final String FIND = "SELECT " + COLUMNS + "FROM tools WHERE tool_id = $1::text";
@@ -109,7 +112,8 @@ public final class ToolStore {
             retry.maxBackoff().toMillis(),
             retry.backoffMultiplier(),
             tx.now(),
-            draft.resourceIds().toArray(String[]::new)
+            draft.resourceIds().toArray(String[]::new),
+            retry.nonRetryableErrorTypes().toArray(String[]::new)
         };
     }
 
@@ -126,7 +130,8 @@ public final class ToolStore {
                         row.getInteger("max_retries"),
                         Duration.ofMillis(row.getLong("initial_backoff_millis")),
                         Duration.ofMillis(row.getLong("max_backoff_millis")),
-                        row.getDouble("backoff_multiplier")),
+                        row.getDouble("backoff_multiplier"),
+                        Rows.strings(row, "non_retryable_error_types")),
                 Rows.strings(row, "resource_ids"),
                 Rows.instant(row, "created_at"),
                 Rows.instant(row, "updated_at"),

@@ -74,7 +74,8 @@ public final class AgentClient implements WorkOrders, Executions {
                     .setMaxRetries(retry.maxRetries())
                     .setInitialBackoff(Messages.duration(retry.initialBackoff()))
                     .setMaxBackoff(Messages.duration(retry.maxBackoff()))
-                    .setBackoffMultiplier(retry.backoffMultiplier()));
+                    .setBackoffMultiplier(retry.backoffMultiplier())
+                    .addAllNonRetryableErrorTypes(retry.nonRetryableErrorTypes()));
         }
         var request = EnqueueWorkOrdersRequest.newBuilder()
                 .addWorkOrders(order)

@@ -58,6 +58,28 @@ class ToolGrpcServiceTest {
     }
 
     @Test
+    void keepsTheTypesOfErrorsThatAreNotTriedAgain() {
+        var wanted = tool("picky").toBuilder()
+                .setRetryPolicy(RetryPolicy.newBuilder()
+                        .addNonRetryableErrorTypes("ValidationError")
+                        .addNonRetryableErrorTypes("a,\"b\""))
+                .build();
+        var first = put(wanted);
+        assertThat(first.getRetryPolicy().getNonRetryableErrorTypesList())
+                .containsExactly("ValidationError", "a,\"b\"");
+        assertThat(put(wanted)).isEqualTo(first);
+        assertThat(get("picky")).isEqualTo(first);
+        var without = put(tool("picky"));
+        assertThat(without.getEtag()).isEqualTo("2");
+        assertThat(without.getRetryPolicy().getNonRetryableErrorTypesList()).isEmpty();
+        StatusAssert.fails(() -> put(tool("picky").toBuilder()
+                        .setRetryPolicy(RetryPolicy.newBuilder().addNonRetryableErrorTypes(""))
+                        .build()))
+                .with(Status.Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_FIELD_INVALID)
+                .field("tool.retry_policy.non_retryable_error_types[0]");
+    }
+
+    @Test
     void fillsInWhatIsLeftOut() {
         var put = put(tool("plain"));
         assertThat(put.hasInputSchema()).isFalse();

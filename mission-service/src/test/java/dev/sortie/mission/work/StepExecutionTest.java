@@ -64,6 +64,8 @@ class StepExecutionTest {
                     assertThat(placed.getQueueName()).isEqualTo("work");
                     assertThat(placed.getTimeout().getSeconds()).isEqualTo(3600);
                     assertThat(placed.getRetryPolicy().getMaxRetries()).isEqualTo(3);
+                    assertThat(placed.getRetryPolicy().getNonRetryableErrorTypesList())
+                            .containsExactly("Hopeless");
                     assertThat(placed.getPayload()).isEqualTo(struct("""
                     {"tool_id": "%s", "tool_step_id": "%s", "hop_id": "%s", "mission_id": "%s", "attempt": 1,
                      "parameters": {"tree": {"files": ["a", "b"]}, "limit": 10, "nothing": null, "depth": 3,

@@ -42,6 +42,7 @@ import dev.sortie.mission.v1.ToolStep;
 import dev.sortie.mission.v1.ToolStepServiceGrpc;
 import dev.sortie.mission.v1.ToolStepServiceGrpc.ToolStepServiceBlockingStub;
 import dev.sortie.mission.v1.ToolStepStatus;
+import dev.sortie.type.v1.RetryPolicy;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.UUID;
@@ -173,6 +174,7 @@ public final class StepFixture implements AutoCloseable {
                         .setToolId(id)
                         .setName("A tool")
                         .setQueueName("work")
+                        .setRetryPolicy(RetryPolicy.newBuilder().addNonRetryableErrorTypes("Hopeless"))
                         .setInputSchema(struct(inputSchema))
                         .setOutputSchema(struct(outputSchema)))
                 .build());
