@@ -17,6 +17,7 @@ import dev.sortie.agent.domain.IdleWorkers;
 import dev.sortie.agent.domain.LogSignals;
 import dev.sortie.agent.domain.LogTails;
 import dev.sortie.agent.domain.Logs;
+import dev.sortie.agent.domain.Placements;
 import dev.sortie.agent.domain.Presence;
 import dev.sortie.agent.domain.QueueStatistics;
 import dev.sortie.agent.domain.Queues;
@@ -93,6 +94,7 @@ public final class AgentServer implements AutoCloseable {
         runtime.drain().onBegin(signals::wakeAll);
 
         var workerStore = new WorkerStore();
+        var orderStore = new WorkOrderStore();
         var claimStore = new ClaimStore();
         var laneStore = new LaneStore();
         var logStore = new LogStore();
@@ -114,9 +116,8 @@ public final class AgentServer implements AutoCloseable {
                 () -> ThreadLocalRandom.current().nextDouble());
         var workers = new Workers(workerStore, work, signals, ids);
         var queues = new Queues(new QueueStore(), laneStore, signals, ids);
-        var workOrderStore = new WorkOrderStore();
-        var workOrders = new WorkOrders(
-                workOrderStore, laneStore, checkpointStore, queues, work, subjects, signals, tallies, ids);
+        var workOrders = new WorkOrders(orderStore, checkpointStore, queues, work, signals);
+        var placements = new Placements(orderStore, laneStore, queues, work, subjects, signals, tallies, ids);
         var executions = new Executions(new ExecutionStore(), lateReportStore);
         var logTailStore = new LogTailStore();
         var logs = new Logs(logStore, logTailStore, logSignals);
@@ -129,7 +130,7 @@ public final class AgentServer implements AutoCloseable {
         var scaling = new Scaling(database, backlogStore, runtime.changes());
         var explanations = new Explanations(
                 database,
-                workOrderStore,
+                orderStore,
                 new ExplanationStore(),
                 claimStore,
                 laneStore,
@@ -167,7 +168,8 @@ public final class AgentServer implements AutoCloseable {
                         new WorkerGrpcService(replies, pages, workers),
                         new QueueGrpcService(replies, pages, queues, statistics),
                         new ExternalScalerGrpcService(replies, scaling),
-                        new WorkOrderGrpcService(replies, pages, workOrders, explanations, database, runtime.meters()),
+                        new WorkOrderGrpcService(
+                                replies, pages, workOrders, placements, explanations, database, runtime.meters()),
                         new WorkGrpcService(
                                 replies, workCalls, work, signals, presence, database, runtime.drain(), statuses, idle),
                         new ExecutionGrpcService(replies, pages, database, executions, logs, logCalls, tails)));

@@ -3,7 +3,7 @@ package dev.sortie.agent.api;
 import static dev.sortie.runtime.grpc.Messages.uuid;
 
 import dev.sortie.agent.domain.Explanations;
-import dev.sortie.agent.domain.WorkOrder;
+import dev.sortie.agent.domain.Placements;
 import dev.sortie.agent.domain.WorkOrders;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.CancelWorkOrderResponse;
@@ -38,28 +38,31 @@ public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderSe
     private final Replies replies;
     private final PageTokens pageTokens;
     private final WorkOrders workOrders;
+    private final Placements placements;
     private final Explanations explanations;
-    private final Combiner<WorkOrders.Request, List<WorkOrder>> placements;
+    private final Combiner<Placements.Request, List<Placements.Placed>> enqueues;
 
     public WorkOrderGrpcService(
             Replies replies,
             PageTokens pageTokens,
             WorkOrders workOrders,
+            Placements placements,
             Explanations explanations,
             Database database,
             MeterRegistry meters) {
         this.replies = replies;
         this.pageTokens = pageTokens;
         this.workOrders = workOrders;
+        this.placements = placements;
         this.explanations = explanations;
-        this.placements = new Combiner<>(
+        this.enqueues = new Combiner<>(
                 database,
                 meters,
                 "enqueue",
                 AT_ONCE,
                 MAX_ITEMS,
                 request -> request.drafts().size(),
-                workOrders::enqueue);
+                placements::enqueue);
     }
 
     @Override
@@ -68,13 +71,12 @@ public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderSe
         replies.combine(
                 request,
                 observer,
-                r -> workOrders.request(CallContext.principal(), WorkOrderProtos.toDrafts(r)),
-                placements,
-                placed -> {
-                    var response = EnqueueWorkOrdersResponse.newBuilder();
-                    placed.forEach(order -> response.addWorkOrders(WorkOrderProtos.toMessage(order)));
-                    return response.build();
-                });
+                r -> placements.request(
+                        CallContext.principal(),
+                        WorkOrderProtos.toDrafts(r),
+                        WorkOrderProtos.toPolicy(r.getDedupePolicy())),
+                enqueues,
+                WorkOrderProtos::toResponse);
     }
 
     @Override

@@ -12,12 +12,16 @@ import com.google.protobuf.Message;
 import com.google.protobuf.Value;
 import dev.sortie.agent.domain.CapabilityLevel;
 import dev.sortie.agent.domain.Lane;
+import dev.sortie.agent.domain.Placements;
 import dev.sortie.agent.domain.Subject;
 import dev.sortie.agent.domain.WorkOrder;
 import dev.sortie.agent.domain.WorkOrderStatus;
 import dev.sortie.agent.domain.WorkOrders;
 import dev.sortie.agent.v1.CapabilityRequirement;
+import dev.sortie.agent.v1.DedupePolicy;
+import dev.sortie.agent.v1.EnqueueOutcome;
 import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
+import dev.sortie.agent.v1.EnqueueWorkOrdersResponse;
 import dev.sortie.agent.v1.ListWorkOrdersRequest;
 import dev.sortie.agent.v1.RedriveWorkOrdersRequest;
 import dev.sortie.runtime.failure.Failure;
@@ -28,6 +32,7 @@ import java.io.IOException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +42,8 @@ final class WorkOrderProtos {
     private static final String BOTH = "given together with tool_step_id (expected: one of the two)";
 
     private static final String TOO_EARLY = "not after run_time (expected: a later time)";
+
+    private static final String TWICE = "given twice for a queue (expected: each once, with this dedupe_policy)";
 
     /** Where a payload has handles of credentials, and how these begin. */
     private static final String CREDENTIALS = "credentials";
@@ -48,6 +55,10 @@ final class WorkOrderProtos {
     static List<WorkOrder.Draft> toDrafts(EnqueueWorkOrdersRequest request) {
         var drafts = new ArrayList<WorkOrder.Draft>(request.getWorkOrdersCount());
         var violations = new ArrayList<Failure.FieldViolation>();
+        var keys = new HashSet<String>();
+        var policy = request.getDedupePolicy();
+        boolean onceOnly =
+                policy == DedupePolicy.DEDUPE_POLICY_FAIL || policy == DedupePolicy.DEDUPE_POLICY_REPLACE;
         for (int i = 0; i < request.getWorkOrdersCount(); i++) {
             var field = "work_orders[" + i + "]";
             var order = request.getWorkOrders(i);
@@ -66,9 +77,33 @@ final class WorkOrderProtos {
                 }
                 drafts.add(draft);
             }
+            if (onceOnly && !order.getDedupeKey().isEmpty() && !keys.add(order.getQueueName() + " " + order.getDedupeKey())) {
+                violations.add(new Failure.FieldViolation(field + ".dedupe_key", TWICE));
+            }
         }
         check(violations);
         return drafts;
+    }
+
+    static Placements.Policy toPolicy(DedupePolicy policy) {
+        return switch (policy) {
+            case DEDUPE_POLICY_FAIL -> Placements.Policy.FAIL;
+            case DEDUPE_POLICY_USE_EXISTING -> Placements.Policy.USE_EXISTING;
+            case DEDUPE_POLICY_REPLACE -> Placements.Policy.REPLACE;
+            case DEDUPE_POLICY_UNSPECIFIED, UNRECOGNIZED -> Placements.Policy.SAME_CONTENT;
+        };
+    }
+
+    static EnqueueWorkOrdersResponse toResponse(List<Placements.Placed> placed) {
+        var response = EnqueueWorkOrdersResponse.newBuilder();
+        for (var one : placed) {
+            var outcome = EnqueueOutcome.newBuilder().setCreated(one.created());
+            if (one.replacedId() != null) {
+                outcome.setReplacedWorkOrderId(one.replacedId().toString());
+            }
+            response.addWorkOrders(toMessage(one.order())).addOutcomes(outcome);
+        }
+        return response.build();
     }
 
     /** What a list is asked for; null for the orders of everything. */

@@ -3,6 +3,8 @@ package dev.sortie.agent.domain;
 import dev.sortie.agent.v1.ErrorReason;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
+import java.time.Duration;
+import java.util.Map;
 import java.util.UUID;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -48,10 +50,13 @@ public final class AgentFailures {
                 .exception();
     }
 
-    static FailureException dedupeKeyTaken(String dedupeKey, UUID workOrderId) {
+    /** @param whatever whether the other order's content makes no difference */
+    static FailureException dedupeKeyTaken(String dedupeKey, UUID workOrderId, boolean whatever) {
         return Failure.alreadyExists(
                         ErrorReason.ERROR_REASON_DEDUPE_KEY_TAKEN,
-                        "the queue has order %s with dedupe_key %s and other content; use another key",
+                        whatever
+                                ? "the queue has order %s with dedupe_key %s already; use another key"
+                                : "the queue has order %s with dedupe_key %s and other content; use another key",
                         workOrderId,
                         dedupeKey)
                 .with("dedupe_key", dedupeKey)
@@ -81,6 +86,15 @@ public final class AgentFailures {
                         "worker %s is not registered; register it and try again",
                         workerId)
                 .with("worker_id", workerId)
+                .exception();
+    }
+
+    static FailureException dedupeKeyContended(int tries) {
+        return new Failure.Aborted(
+                dev.sortie.type.v1.ErrorReason.ERROR_REASON_CONTENTION.name(),
+                "others place orders with the same dedupe keys all the time; try again with the same request id",
+                Map.of("attempts", Integer.toString(tries)),
+                        Duration.ofMillis(100))
                 .exception();
     }
 

@@ -7,6 +7,7 @@ import dev.sortie.agent.store.WorkerStore;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.identity.Principal;
+import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.sql.Change;
 import dev.sortie.runtime.sql.Combiner.Item;
 import dev.sortie.runtime.sql.Combiner.Outcome;
@@ -17,6 +18,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -384,11 +386,13 @@ public final class Work {
                 claims.lockHeldBy(tx, workerId).stream().map(HeldClaim::release).toList());
     }
 
-    /** Ends the claim of an order that is cancelled. The order's row is locked. */
-    void cancel(Tx tx, UUID workOrderId) {
-        endAll(
-                tx,
-                claims.lockHeld(tx, workOrderId).stream().map(HeldClaim::cancel).toList());
+    /** Ends the claims of orders that somebody cancels. Their rows are locked. */
+    void cancel(Tx tx, Collection<UUID> workOrderIds, Principal by) {
+        var ends = claims.lockHeld(tx, workOrderIds).stream()
+                .map(HeldClaim::cancel)
+                .toList();
+        ends.forEach(end -> tx.change(change(end), by));
+        write(tx, ends);
     }
 
     /**

@@ -156,7 +156,8 @@ public final class ClaimStore {
             FOR NO KEY UPDATE OF s
             """;
     private static final String LOCK_HELD = HELD_CLAIM + """
-            WHERE s.work_order_id = $1::uuid AND s.lease_expires_at IS NOT NULL
+            WHERE s.work_order_id = ANY ($1::uuid[]) AND s.lease_expires_at IS NOT NULL
+            ORDER BY s.work_order_id
             FOR NO KEY UPDATE OF s
             """;
     private static final String LOCK_HELD_BY = HELD_CLAIM + """
@@ -352,9 +353,9 @@ public final class ClaimStore {
         return tx.list(LOCK_CLAIMS, ClaimStore::mapHeld, ids(claims), hashes(claims));
     }
 
-    /** Locks the claim of an order, whether its lease runs or not. */
-    public List<HeldClaim> lockHeld(Tx tx, UUID workOrderId) {
-        return tx.list(LOCK_HELD, ClaimStore::mapHeld, workOrderId);
+    /** Locks the claims of orders, whether their leases run or not. */
+    public List<HeldClaim> lockHeld(Tx tx, Collection<UUID> workOrderIds) {
+        return tx.list(LOCK_HELD, ClaimStore::mapHeld, workOrderIds);
     }
 
     /** Locks everything that a worker holds. */

@@ -1,12 +1,13 @@
 package dev.sortie.agent.store;
 
 import dev.sortie.agent.domain.Lane;
+import dev.sortie.agent.domain.Placements.Holder;
+import dev.sortie.agent.domain.Placements.Placement;
+import dev.sortie.agent.domain.Placements.Twin;
 import dev.sortie.agent.domain.Subject;
 import dev.sortie.agent.domain.WorkOrder;
 import dev.sortie.agent.domain.WorkOrderStatus;
 import dev.sortie.agent.domain.WorkOrders;
-import dev.sortie.agent.domain.WorkOrders.Placement;
-import dev.sortie.agent.domain.WorkOrders.Twin;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Rows;
 import dev.sortie.runtime.sql.Tx;
@@ -158,8 +159,19 @@ public final class WorkOrderStore {
             UPDATE work_order_states
             SET status = 'CANCELLED', completed_at = $2::timestamptz, updated_at = $2::timestamptz,
                 version = version + 1
-            WHERE work_order_id = $1::uuid AND status = 'PENDING'
+            WHERE work_order_id = ANY ($1::uuid[]) AND status = 'PENDING'
             """;
+    // Of two that want the same key, the second finds, once it has the lock, that the order has it no more.
+    private static final String LOCK_HOLDERS = """
+            SELECT s.work_order_id, s.status, s.version, s.queue_name, o.tool_step_id, o.task_id, o.dedupe_key
+            FROM unnest($1::text[], $2::text[]) AS d (queue_name, dedupe_key)
+            JOIN work_orders o ON o.queue_name = d.queue_name AND o.dedupe_key = d.dedupe_key
+            JOIN work_order_states s ON s.work_order_id = o.work_order_id
+            ORDER BY s.work_order_id
+            FOR NO KEY UPDATE OF s, o
+            """;
+    private static final String FREE_KEYS =
+            "UPDATE work_orders SET dedupe_key = NULL WHERE work_order_id = ANY ($1::uuid[])";
 
     // Status by status, each in the order of its index, no further than it must. An attempt that failed for good is
     // followed by another one after all: it counts as a retry.
@@ -322,15 +334,21 @@ public final class WorkOrderStore {
     }
 
     public Optional<State> lockState(Tx tx, UUID id) {
-        return tx.find(
-                LOCK_STATE,
-                row -> new State(
-                        row.getUUID("work_order_id"),
-                        Rows.value(row, "status", WorkOrderStatus.class),
-                        row.getLong("version"),
-                        row.getString("queue_name"),
-                        subject(row)),
-                id);
+        return tx.find(LOCK_STATE, WorkOrderStore::mapState, id);
+    }
+
+    /** Locks the orders that have the dedupe keys of these. */
+    public List<Holder> lockHolders(Tx tx, List<WorkOrder.Draft> drafts) {
+        return tx.list(
+                LOCK_HOLDERS,
+                row -> new Holder(mapState(row), row.getString("dedupe_key")),
+                column(String.class, drafts, WorkOrder.Draft::queueName),
+                column(String.class, drafts, WorkOrder.Draft::dedupeKey));
+    }
+
+    /** Has orders whose rows are locked give up their dedupe keys. */
+    public void freeKeys(Tx tx, Collection<UUID> ids) {
+        tx.send(FREE_KEYS, ids);
     }
 
     /**
@@ -360,9 +378,18 @@ public final class WorkOrderStore {
         return redriven;
     }
 
-    /** Cancels an order whose row is locked and PENDING. */
-    public void cancelPending(Tx tx, UUID id) {
-        tx.send(CANCEL_PENDING, id, tx.now());
+    /** Cancels orders whose rows are locked and PENDING. */
+    public void cancelPending(Tx tx, Collection<UUID> ids) {
+        tx.send(CANCEL_PENDING, ids, tx.now());
+    }
+
+    private static State mapState(Row row) {
+        return new State(
+                row.getUUID("work_order_id"),
+                Rows.value(row, "status", WorkOrderStatus.class),
+                row.getLong("version"),
+                row.getString("queue_name"),
+                subject(row));
     }
 
     static WorkOrder map(Row row) {
