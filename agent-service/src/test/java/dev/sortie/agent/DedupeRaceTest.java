@@ -10,7 +10,6 @@ import dev.sortie.agent.v1.DedupePolicy;
 import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
 import dev.sortie.agent.v1.EnqueueWorkOrdersResponse;
 import dev.sortie.agent.v1.WorkOrder;
-import dev.sortie.agent.v1.WorkOrderStatus;
 import dev.sortie.runtime.testing.SettableClock;
 import dev.sortie.runtime.testing.TestDatabase;
 import io.grpc.Status;
@@ -60,9 +59,7 @@ class DedupeRaceTest {
             try {
                 responses.add(enqueue(i, policy, order(queue).setDedupeKey("k")));
             } catch (StatusRuntimeException failed) {
-                assertThat(failed.getStatus().getCode())
-                        .as(failed.getMessage())
-                        .isEqualTo(Status.Code.ALREADY_EXISTS);
+                assertThat(failed.getStatus().getCode()).as(failed.getMessage()).isEqualTo(Status.Code.ALREADY_EXISTS);
                 refused.incrementAndGet();
             }
             return null;
@@ -128,7 +125,9 @@ class DedupeRaceTest {
                 try {
                     for (int round = 0; round < 15; round++) {
                         responses.add(enqueue(
-                                i, DedupePolicy.DEDUPE_POLICY_REPLACE, order(queue).setDedupeKey("k")));
+                                i,
+                                DedupePolicy.DEDUPE_POLICY_REPLACE,
+                                order(queue).setDedupeKey("k")));
                     }
                 } finally {
                     replacing.decrementAndGet();
@@ -140,7 +139,8 @@ class DedupeRaceTest {
                 var claims = replica(i)
                         .work()
                         .claimWork(claim(worker, queue)
-                                .setWait(com.google.protobuf.Duration.newBuilder().setNanos(50_000_000))
+                                .setWait(com.google.protobuf.Duration.newBuilder()
+                                        .setNanos(50_000_000))
                                 .build())
                         .getClaimsList();
                 for (var claimed : claims) {

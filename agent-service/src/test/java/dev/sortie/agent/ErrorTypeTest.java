@@ -67,9 +67,10 @@ class ErrorTypeTest {
                         .listExecutions(ListExecutionsRequest.newBuilder()
                                 .setWorkOrderId(id)
                                 .build())
-                        .getExecutions(0)
-                        .getErrorType())
-                .isEqualTo("NotFound");
+                        .getExecutionsList())
+                .filteredOn(execution -> execution.getExecutionId().equals(last.getExecutionId()))
+                .singleElement()
+                .satisfies(execution -> assertThat(execution.getErrorType()).isEqualTo("NotFound"));
     }
 
     @Test

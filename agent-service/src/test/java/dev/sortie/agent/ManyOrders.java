@@ -80,7 +80,7 @@ final class ManyOrders {
         """
             INSERT INTO work_order_states (work_order_id, queue_name, priority, status, run_at, expires_at, worker_id,
                 execution_id, claim_hash, claimed_at, attempt_ends_at, lease_expires_at, completed_at, updated_at,
-                claim_rank, lane_id)
+                claim_rank, lane_id, error_type)
             SELECT id, queue_name, priority, status, CASE WHEN part BETWEEN 90 AND 96 THEN $NOW + interval '1 day' ELSE at END,
                 CASE WHEN part >= 98 THEN $NOW + interval '1 day' END,
                 CASE WHEN part < 45 OR part = 97 THEN pg_temp.id('8c', 1 + n % ($COUNT / 15)) END,
@@ -91,7 +91,8 @@ final class ManyOrders {
                 CASE WHEN part = 97 THEN $NOW + interval '1 hour' END,
                 CASE WHEN part < 50 THEN at END, at,
                 CASE WHEN part BETWEEN 90 AND 96 THEN NULL ELSE at + (priority - 1) * interval '5 minutes' END,
-                CASE WHEN queue_name = 'laned' THEN pg_temp.id('8b', n % 200) END
+                CASE WHEN queue_name = 'laned' THEN pg_temp.id('8b', n % 200) END,
+                CASE WHEN part BETWEEN 40 AND 44 THEN 'Error' || n / 100 % 7 END
             FROM made
             """,
         """

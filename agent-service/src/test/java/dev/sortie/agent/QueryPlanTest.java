@@ -12,10 +12,13 @@ import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.CapabilityLevel;
 import dev.sortie.agent.v1.CapabilityRequirement;
 import dev.sortie.agent.v1.ClaimedWork;
+import dev.sortie.agent.v1.DedupePolicy;
+import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
 import dev.sortie.agent.v1.ExecutionServiceGrpc;
 import dev.sortie.agent.v1.ExplainWorkOrderRequest;
 import dev.sortie.agent.v1.GetQueueStatsRequest;
 import dev.sortie.agent.v1.HeartbeatWorkRequest;
+import dev.sortie.agent.v1.ListWorkOrdersRequest;
 import dev.sortie.agent.v1.LogLevel;
 import dev.sortie.agent.v1.LogLine;
 import dev.sortie.agent.v1.RedriveWorkOrdersRequest;
@@ -82,6 +85,9 @@ class QueryPlanTest {
                 entry("execution_id", List.of(ManyOrders.execution(1), ManyOrders.execution(202))),
                 entry("software_version", List.of("1", "none")),
                 entry("text", List.of("line 7")),
+                entry("error_type", List.of("Error3", "none")),
+                entry("died_since_time", List.of(Messages.timestamp(CLOCK.instant()))),
+                entry("died_before_time", List.of(Messages.timestamp(CLOCK.instant()))),
                 entry("first_sequence", List.of(100L)),
                 entry("last_sequence", List.of(200L)),
                 entry("start_time", List.of(Messages.timestamp(CLOCK.instant()))),
@@ -103,13 +109,14 @@ class QueryPlanTest {
         }
 
         /**
-         * A status is looked for queue by queue, and among the workers that are there; lines are picked from those of
+         * A status, and what is dead, is looked for queue by queue, and among the workers that are there; lines are picked from those of
          * their execution.
          */
         @Override
         public long most(ListCall call) {
             return call.fields().keySet().stream()
-                                    .anyMatch(field -> field.getName().endsWith("status"))
+                                    .anyMatch(field -> field.getName().endsWith("status")
+                                            || field.getName().equals("dead_only"))
                             || call.method().getName().equals("ListLogs")
                     ? MOST
                     : 0;
@@ -250,14 +257,53 @@ class QueryPlanTest {
     }
 
     @Test
-    void putsDeadOrdersBackByTheIndexOfTheirStatus() throws Exception {
-        assertThat(explained(() -> agent.orders()
-                        .redriveWorkOrders(RedriveWorkOrdersRequest.newBuilder()
-                                .setQueueName("queue-7")
-                                .setMaxOrders(10)
-                                .setReason("it is mended")
-                                .build())))
-                .contains("work_order_states_queue_status_idx");
+    void findsDeadOrdersByTheIndexesOfTheirDeaths() throws Exception {
+        var at = Messages.timestamp(CLOCK.instant().minus(Duration.ofHours(5)));
+        for (var queue : List.of("", ManyOrders.PLAIN)) {
+            var all = ListWorkOrdersRequest.newBuilder().setDeadOnly(true).setQueueName(queue);
+            var byError = all.clone().setErrorType("Error3");
+            for (var request :
+                    List.of(all, all.clone().setDiedSinceTime(at), all.clone().setDiedBeforeTime(at))) {
+                assertThat(explained(() -> twoPages(request))).contains("work_order_states_dead_idx");
+            }
+            for (var request : List.of(
+                    byError,
+                    byError.clone().setDiedSinceTime(at),
+                    byError.clone().setDiedBeforeTime(at))) {
+                assertThat(explained(() -> twoPages(request))).contains("work_order_states_dead_error_idx");
+            }
+        }
+    }
+
+    @Test
+    void putsDeadOrdersBackByTheIndexesOfTheirDeaths() throws Exception {
+        var at = Messages.timestamp(CLOCK.instant().minus(Duration.ofHours(5)));
+        var all = RedriveWorkOrdersRequest.newBuilder()
+                .setQueueName("queue-7")
+                .setMaxOrders(10)
+                .setReason("it is mended");
+        var byError = all.clone().setErrorType("Error3");
+        for (var request : List.of(all, all.clone().setDiedBeforeTime(at))) {
+            assertThat(explained(() -> putsBack(request))).contains("work_order_states_dead_idx");
+        }
+        for (var request : List.of(byError, byError.clone().setDiedBeforeTime(at))) {
+            assertThat(explained(() -> putsBack(request))).contains("work_order_states_dead_error_idx");
+        }
+    }
+
+    @Test
+    void replacesOrdersByTheIndexOfTheirKeys() throws Exception {
+        assertThat(explained(() -> {
+                    for (int round = 0; round < 2; round++) {
+                        var request = EnqueueWorkOrdersRequest.newBuilder()
+                                .setDedupePolicy(DedupePolicy.DEDUPE_POLICY_REPLACE);
+                        for (int i = 0; i < 20; i++) {
+                            request.addWorkOrders(order(ManyOrders.PLAIN).setDedupeKey("replaced-" + i));
+                        }
+                        agent.orders().enqueueWorkOrders(request.build());
+                    }
+                }))
+                .contains("work_orders_dedupe_key");
     }
 
     @Test
@@ -382,6 +428,19 @@ class QueryPlanTest {
                 .getClaimsList();
         assertThat(claims).hasSize(most);
         return claims;
+    }
+
+    private static void twoPages(ListWorkOrdersRequest.Builder request) {
+        var page = agent.orders().listWorkOrders(request.build());
+        assertThat(page.getNextPageToken()).isNotEmpty();
+        agent.orders()
+                .listWorkOrders(
+                        request.clone().setPageToken(page.getNextPageToken()).build());
+    }
+
+    private static void putsBack(RedriveWorkOrdersRequest.Builder request) {
+        assertThat(agent.orders().redriveWorkOrders(request.build()).getWorkOrdersCount())
+                .isPositive();
     }
 
     private static void cancel(String id) {

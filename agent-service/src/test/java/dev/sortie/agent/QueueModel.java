@@ -45,6 +45,7 @@ final class QueueModel {
         Instant runAt;
         Instant expiresAt;
         Instant rank;
+        Instant diedAt = Instant.MAX;
         String workerId = "";
         String token = "";
         Instant leaseEnds = Instant.MIN;
@@ -78,8 +79,9 @@ final class QueueModel {
             status = next;
         }
 
-        private void again(String how, boolean isRetryable, Instant next) {
+        private void again(String how, boolean isRetryable, Instant next, Instant now) {
             if (!isRetryable || retries - forgiven == MAX_RETRIES) {
+                diedAt = now;
                 end(how, "FAILED");
                 return;
             }
@@ -115,10 +117,11 @@ final class QueueModel {
     void pass(Instant now) {
         for (var order : orders.values()) {
             if (order.status.equals("CLAIMED") && !order.leaseEnds.isAfter(now)) {
-                order.again("TIMEOUT", true, now.plus(BACKOFF));
+                order.again("TIMEOUT", true, now.plus(BACKOFF), now);
             }
             if (order.status.equals("PENDING") && order.expiresAt != null && !order.expiresAt.isAfter(now)) {
                 order.status = "EXPIRED";
+                order.diedAt = now;
             }
         }
         promote(now);
@@ -189,7 +192,7 @@ final class QueueModel {
             return how.equals(order.ended.get(token));
         }
         switch (how) {
-            case "FAILED" -> order.again(how, isRetryable, next);
+            case "FAILED" -> order.again(how, isRetryable, next, now);
             case "RELEASED" -> order.end(how, "PENDING");
             default -> order.end(how, how);
         }
@@ -219,11 +222,12 @@ final class QueueModel {
         return true;
     }
 
-    /** Puts dead orders back, the oldest first. */
+    /** Puts dead orders back, first those that died first. */
     List<String> redrive(String queueName, int most, Duration interval, Instant now) {
         var back = orders.values().stream()
                 .filter(order -> order.queueName.equals(queueName)
                         && (order.status.equals("FAILED") || order.status.equals("EXPIRED")))
+                .sorted(Comparator.comparing(order -> order.diedAt)) // and by their ids, as they come
                 .limit(most)
                 .toList();
         for (int i = 0; i < back.size(); i++) {

@@ -19,7 +19,6 @@ import dev.sortie.agent.v1.RedriveWorkOrdersRequest;
 import dev.sortie.agent.v1.RedriveWorkOrdersResponse;
 import dev.sortie.agent.v1.WorkOrderServiceGrpc;
 import dev.sortie.runtime.grpc.CallContext;
-import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.grpc.Replies;
 import dev.sortie.runtime.paging.Keyset;
 import dev.sortie.runtime.paging.PageTokens;
@@ -94,26 +93,18 @@ public final class WorkOrderGrpcService extends WorkOrderServiceGrpc.WorkOrderSe
     @Override
     public void listWorkOrders(ListWorkOrdersRequest request, StreamObserver<ListWorkOrdersResponse> observer) {
         var page = pageTokens.open(request);
-        var after = page.after();
-        replies.read(
-                request,
-                observer,
-                r -> new WorkOrders.ListRequest(
-                        r.getQueueName().isEmpty() ? null : r.getQueueName(),
-                        WorkOrderProtos.toStatus(r.getStatus()),
-                        WorkOrderProtos.toSubject(r),
-                        r.getWorkOrderIdsList().stream().map(Messages::uuid).toList(),
-                        after == null ? null : after.uuid(0),
-                        page.limit()),
-                workOrders::list,
-                found -> {
-                    var listed =
-                            page.page(found, order -> Keyset.of(order.id())).messages(WorkOrderProtos::toMessage);
-                    return ListWorkOrdersResponse.newBuilder()
-                            .addAllWorkOrders(listed.items())
-                            .setNextPageToken(listed.nextPageToken())
-                            .build();
-                });
+        replies.read(request, observer, r -> WorkOrderProtos.toListRequest(r, page), workOrders::list, found -> {
+            var listed = page.page(
+                            found,
+                            order -> request.getDeadOnly() && order.completedAt() != null
+                                    ? Keyset.of(order.id(), order.completedAt())
+                                    : Keyset.of(order.id()))
+                    .messages(WorkOrderProtos::toMessage);
+            return ListWorkOrdersResponse.newBuilder()
+                    .addAllWorkOrders(listed.items())
+                    .setNextPageToken(listed.nextPageToken())
+                    .build();
+        });
     }
 
     @Override

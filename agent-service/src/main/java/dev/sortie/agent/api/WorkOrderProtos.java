@@ -27,6 +27,7 @@ import dev.sortie.agent.v1.RedriveWorkOrdersRequest;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.identity.Principal;
+import dev.sortie.runtime.paging.PageRequest;
 import dev.sortie.type.v1.ErrorReason;
 import java.io.IOException;
 import java.security.MessageDigest;
@@ -57,8 +58,7 @@ final class WorkOrderProtos {
         var violations = new ArrayList<Failure.FieldViolation>();
         var keys = new HashSet<String>();
         var policy = request.getDedupePolicy();
-        boolean onceOnly =
-                policy == DedupePolicy.DEDUPE_POLICY_FAIL || policy == DedupePolicy.DEDUPE_POLICY_REPLACE;
+        boolean onceOnly = policy == DedupePolicy.DEDUPE_POLICY_FAIL || policy == DedupePolicy.DEDUPE_POLICY_REPLACE;
         for (int i = 0; i < request.getWorkOrdersCount(); i++) {
             var field = "work_orders[" + i + "]";
             var order = request.getWorkOrders(i);
@@ -77,7 +77,9 @@ final class WorkOrderProtos {
                 }
                 drafts.add(draft);
             }
-            if (onceOnly && !order.getDedupeKey().isEmpty() && !keys.add(order.getQueueName() + " " + order.getDedupeKey())) {
+            if (onceOnly
+                    && !order.getDedupeKey().isEmpty()
+                    && !keys.add(order.getQueueName() + " " + order.getDedupeKey())) {
                 violations.add(new Failure.FieldViolation(field + ".dedupe_key", TWICE));
             }
         }
@@ -106,12 +108,55 @@ final class WorkOrderProtos {
         return response.build();
     }
 
-    /** What a list is asked for; null for the orders of everything. */
-    static @Nullable Subject toSubject(ListWorkOrdersRequest request) {
+    static WorkOrders.ListRequest toListRequest(ListWorkOrdersRequest request, PageRequest page) {
+        check(wrongTogether(request));
+        var after = page.after();
+        var status = toStatus(request.getStatus());
+        return new WorkOrders.ListRequest(
+                request.getQueueName().isEmpty() ? null : request.getQueueName(),
+                status,
+                toSubject(request.getToolStepId(), request.getTaskId()),
+                request.getWorkOrderIdsList().stream().map(Messages::uuid).toList(),
+                request.getDeadOnly()
+                        ? new WorkOrders.Dead(
+                                deadStatuses(status),
+                                request.getErrorType().isEmpty() ? null : request.getErrorType(),
+                                request.hasDiedSinceTime()
+                                        ? instant(request.getDiedSinceTime(), "died_since_time")
+                                        : null,
+                                request.hasDiedBeforeTime()
+                                        ? instant(request.getDiedBeforeTime(), "died_before_time")
+                                        : null)
+                        : null,
+                after == null ? null : after.uuid(0),
+                after == null || !request.getDeadOnly() ? null : after.instant(1),
+                page.limit());
+    }
+
+    private static List<Failure.FieldViolation> wrongTogether(ListWorkOrdersRequest request) {
+        var violations = new ArrayList<Failure.FieldViolation>();
         if (!request.getToolStepId().isEmpty() && !request.getTaskId().isEmpty()) {
-            check(List.of(new Failure.FieldViolation("task_id", BOTH)));
+            violations.add(new Failure.FieldViolation("task_id", BOTH));
         }
-        return toSubject(request.getToolStepId(), request.getTaskId());
+        var others = request.getDeadOnly()
+                ? List.of("tool_step_id", "task_id", "work_order_ids")
+                : List.of("error_type", "died_since_time", "died_before_time");
+        var said = request.getDeadOnly()
+                ? "given together with dead_only (expected: one of the two)"
+                : "given without dead_only (expected: both)";
+        request.getAllFields().keySet().stream()
+                .filter(field -> others.contains(field.getName()))
+                .forEach(field -> violations.add(new Failure.FieldViolation(field.getName(), said)));
+        var status = toStatus(request.getStatus());
+        if (request.getDeadOnly() && status != null && !deadStatuses(null).contains(status)) {
+            violations.add(new Failure.FieldViolation(
+                    "status", status + " given together with dead_only (expected: FAILED, EXPIRED, or none)"));
+        }
+        return violations;
+    }
+
+    private static List<WorkOrderStatus> deadStatuses(@Nullable WorkOrderStatus status) {
+        return status == null ? List.of(WorkOrderStatus.FAILED, WorkOrderStatus.EXPIRED) : List.of(status);
     }
 
     private static @Nullable Subject toSubject(String toolStepId, String taskId) {
@@ -250,10 +295,13 @@ final class WorkOrderProtos {
     }
 
     static WorkOrders.Redrive toRedrive(RedriveWorkOrdersRequest request) {
-        var status = toStatus(request.getStatus());
         return new WorkOrders.Redrive(
                 request.getQueueName(),
-                status == null ? List.of(WorkOrderStatus.FAILED, WorkOrderStatus.EXPIRED) : List.of(status),
+                new WorkOrders.Dead(
+                        deadStatuses(toStatus(request.getStatus())),
+                        request.getErrorType().isEmpty() ? null : request.getErrorType(),
+                        request.hasDiedSinceTime() ? instant(request.getDiedSinceTime(), "died_since_time") : null,
+                        request.hasDiedBeforeTime() ? instant(request.getDiedBeforeTime(), "died_before_time") : null),
                 request.getWorkOrderIdsCount() == 0
                         ? null
                         : request.getWorkOrderIdsList().stream()

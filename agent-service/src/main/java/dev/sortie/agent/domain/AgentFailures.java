@@ -91,9 +91,9 @@ public final class AgentFailures {
 
     static FailureException dedupeKeyContended(int tries) {
         return new Failure.Aborted(
-                dev.sortie.type.v1.ErrorReason.ERROR_REASON_CONTENTION.name(),
-                "others place orders with the same dedupe keys all the time; try again with the same request id",
-                Map.of("attempts", Integer.toString(tries)),
+                        dev.sortie.type.v1.ErrorReason.ERROR_REASON_CONTENTION.name(),
+                        "others place orders with the same dedupe keys all the time; try again with the same request id",
+                        Map.of("attempts", Integer.toString(tries)),
                         Duration.ofMillis(100))
                 .exception();
     }

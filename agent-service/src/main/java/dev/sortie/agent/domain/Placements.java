@@ -145,7 +145,9 @@ public final class Placements {
      * @param refusal why they cannot be placed; null when they can
      */
     public record Request(
-            List<WorkOrder.Draft> drafts, Policy policy, @Nullable FailureException refusal) {}
+            List<WorkOrder.Draft> drafts,
+            Policy policy,
+            @Nullable FailureException refusal) {}
 
     /**
      * What became of a draft.
@@ -153,7 +155,8 @@ public final class Placements {
      * @param created false when another order stands for it
      * @param replacedId the order that had its dedupe key; null when there was none
      */
-    public record Placed(WorkOrder order, boolean created, @Nullable UUID replacedId) {}
+    public record Placed(
+            WorkOrder order, boolean created, @Nullable UUID replacedId) {}
 
     /**
      * Asks mission-service what has to be asked: before there is a transaction, which must not wait for another service.
@@ -247,15 +250,18 @@ public final class Placements {
     private void place(Tx tx, List<Call> round, boolean alone) {
         meet(tx, round, call -> call.keyed().toList());
         var accepted = round.stream().filter(call -> call.refusal == null).toList();
-        var placements =
-                accepted.stream().flatMap(call -> call.missing(Set.of()).stream()).toList();
+        var placements = accepted.stream()
+                .flatMap(call -> call.missing(Set.of()).stream())
+                .toList();
         if (placements.isEmpty()) {
             return;
         }
         takeKeys(tx, accepted, Set.of());
         putInLanes(tx, placements);
         var placed = orders.insert(tx, placements);
-        for (int tries = 1; accepted.stream().anyMatch(call -> !call.missing(placed).isEmpty()); tries++) {
+        for (int tries = 1;
+                accepted.stream().anyMatch(call -> !call.missing(placed).isEmpty());
+                tries++) {
             if (tries == MAX_TRIES) {
                 throw AgentFailures.dedupeKeyContended(tries);
             }
@@ -322,7 +328,8 @@ public final class Placements {
         if (taking.isEmpty()) {
             return;
         }
-        var drafts = taking.values().stream().map(taker -> taker.placement.draft()).toList();
+        var drafts =
+                taking.values().stream().map(taker -> taker.placement.draft()).toList();
         var holders = orders.lockHolders(tx, drafts);
         var pending = new ArrayList<UUID>();
         var claimed = new HashMap<Call, List<UUID>>();
@@ -358,12 +365,18 @@ public final class Placements {
         }
         claimed.forEach((call, ids) -> work.cancel(tx, ids, call.principal));
         if (!holders.isEmpty()) {
-            orders.freeKeys(tx, holders.stream().map(holder -> holder.state().workOrderId()).toList());
+            orders.freeKeys(
+                    tx,
+                    holders.stream().map(holder -> holder.state().workOrderId()).toList());
         }
     }
 
     private void lockHolders(Tx tx, List<Call> calls) {
-        var drafts = calls.stream().flatMap(Call::keyed).map(Placement::draft).distinct().toList();
+        var drafts = calls.stream()
+                .flatMap(Call::keyed)
+                .map(Placement::draft)
+                .distinct()
+                .toList();
         if (!drafts.isEmpty()) {
             orders.lockHolders(tx, drafts);
         }

@@ -7,7 +7,6 @@ import dev.sortie.agent.store.WorkerStore;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.identity.Principal;
-import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.sql.Change;
 import dev.sortie.runtime.sql.Combiner.Item;
 import dev.sortie.runtime.sql.Combiner.Outcome;

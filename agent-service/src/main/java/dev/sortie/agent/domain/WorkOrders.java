@@ -1,31 +1,15 @@
 package dev.sortie.agent.domain;
 
 import dev.sortie.agent.store.CheckpointStore;
-import dev.sortie.agent.store.LaneStore;
 import dev.sortie.agent.store.WorkOrderStore;
-import dev.sortie.runtime.failure.FailureException;
-import dev.sortie.runtime.id.Ids;
-import dev.sortie.runtime.identity.Principal;
-import dev.sortie.runtime.sql.Combiner.Item;
-import dev.sortie.runtime.sql.Combiner.Outcome;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Tx;
-import java.time.Duration;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HashMap;
-import java.util.HashSet;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeMap;
-import java.util.TreeSet;
+import java.util.Objects;
 import java.util.UUID;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,11 +25,7 @@ public final class WorkOrders {
     private final WorkSignals signals;
 
     public WorkOrders(
-            WorkOrderStore orders,
-            CheckpointStore checkpoints,
-            Queues queues,
-            Work work,
-            WorkSignals signals) {
+            WorkOrderStore orders, CheckpointStore checkpoints, Queues queues, Work work, WorkSignals signals) {
         this.orders = orders;
         this.checkpoints = checkpoints;
         this.queues = queues;
@@ -57,15 +37,33 @@ public final class WorkOrders {
      * What to list, newest first.
      *
      * @param ids only these; empty for all
+     * @param dead only those, last dead first; null for all, in every status
      * @param before the last order of the page before; null for the first page
+     * @param diedBefore when that one died; null when others than dead ones are listed
      */
     public record ListRequest(
             @Nullable String queueName,
             @Nullable WorkOrderStatus status,
             @Nullable Subject subject,
             List<UUID> ids,
+            @Nullable Dead dead,
             @Nullable UUID before,
+            @Nullable Instant diedBefore,
             int limit) {}
+
+    /**
+     * Which dead orders.
+     *
+     * @param statuses FAILED, EXPIRED, or both
+     * @param errorType what their last attempts failed with; null for whatever
+     * @param since the earliest time of death; null for any
+     * @param before later than the latest; null for any
+     */
+    public record Dead(
+            List<WorkOrderStatus> statuses,
+            @Nullable String errorType,
+            @Nullable Instant since,
+            @Nullable Instant before) {}
 
     /** What to cancel, and why. */
     public record Cancellation(UUID workOrderId, String reason) {}
@@ -115,29 +113,23 @@ public final class WorkOrders {
     /**
      * Which dead orders to put back.
      *
-     * @param statuses FAILED, EXPIRED, or both
      * @param ids null for every one
      * @param interval seconds between one and the next
      */
     public record Redrive(
-            String queueName,
-            List<WorkOrderStatus> statuses,
-            @Nullable List<UUID> ids,
-            int most,
-            double interval,
-            String reason) {}
+            String queueName, Dead dead, @Nullable List<UUID> ids, int most, double interval, String reason) {}
 
     /** Puts dead orders back into their queue. */
     public List<WorkOrder> redrive(Tx tx, Redrive redrive) {
         var queue = queues.get(tx, redrive.queueName());
-        var ids = orders.redrive(
-                tx, redrive.queueName(), redrive.statuses(), redrive.ids(), redrive.most(), redrive.interval());
+        var ids = orders.redrive(tx, redrive);
         if (ids.isEmpty()) {
             return List.of();
         }
-        var redriven = orders.findAll(tx, ids).stream()
-                .sorted(Comparator.comparing(order -> order.id().toString()))
-                .toList();
+        var found = new HashMap<UUID, WorkOrder>();
+        orders.findAll(tx, ids).forEach(order -> found.put(order.id(), order));
+        var redriven =
+                ids.stream().map(id -> Objects.requireNonNull(found.get(id))).toList();
         for (var order : redriven) {
             tx.change(Work.change(
                     order.id(), order.version(), WorkOrderStatus.PENDING, order.queueName(), order.subject()));

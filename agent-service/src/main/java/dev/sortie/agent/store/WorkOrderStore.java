@@ -15,7 +15,10 @@ import io.vertx.sqlclient.Row;
 import java.lang.reflect.Array;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -173,32 +176,67 @@ public final class WorkOrderStore {
     private static final String FREE_KEYS =
             "UPDATE work_orders SET dedupe_key = NULL WHERE work_order_id = ANY ($1::uuid[])";
 
-    // Status by status, each in the order of its index, no further than it must. An attempt that failed for good is
-    // followed by another one after all: it counts as a retry.
-    private static final String REDRIVE = """
+    // Status by status, each in the order of its index, no further than it must. No bound depends on whether a
+    // parameter
+    // is there, for the sake of plans that are made once for all.
+    private static final String DEAD = """
+            f.status = wanted.status AND f.status IN ('FAILED', 'EXPIRED')
+                      AND f.completed_at >= coalesce($4::timestamptz, '-infinity'::timestamptz)
+                      AND f.completed_at < coalesce($5::timestamptz, 'infinity'::timestamptz)
+            """;
+    private static final String DEAD_IDS = """
+            SELECT n.work_order_id
+            FROM queues q
+            CROSS JOIN unnest($3::text[]) AS wanted (status)
+            CROSS JOIN LATERAL (
+                SELECT f.work_order_id, f.completed_at
+                FROM work_order_states f
+                WHERE f.queue_name = q.queue_name AND
+            """ + DEAD + """
+                  AND (f.completed_at, f.work_order_id) < (coalesce($7::timestamptz, 'infinity'::timestamptz),
+                      coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+            """;
+    private static final String DEAD_PAGE = """
+                ORDER BY f.completed_at DESC, f.work_order_id DESC LIMIT $2::integer
+            ) n
+            WHERE $6::text IS NULL OR q.queue_name = $6::text
+            ORDER BY n.completed_at DESC, n.work_order_id DESC LIMIT $2::integer
+            """;
+    private static final String DEAD_ORDER = " ORDER BY s.completed_at DESC, o.work_order_id DESC";
+    private static final String LIST_DEAD =
+            SUMMARY + " JOIN (" + DEAD_IDS + DEAD_PAGE + ") p ON p.work_order_id = o.work_order_id" + DEAD_ORDER;
+    private static final String LIST_DEAD_BY_ERROR = SUMMARY + " JOIN (" + DEAD_IDS + " AND f.error_type = $8::text "
+            + DEAD_PAGE + ") p ON p.work_order_id = o.work_order_id" + DEAD_ORDER;
+
+    private static final String DEAD_OF_QUEUE = """
             WITH dead AS MATERIALIZED (
-                SELECT d.work_order_id, row_number() OVER (ORDER BY d.work_order_id) AS position
-                FROM unnest($2::text[]) AS wanted (status)
+                SELECT d.work_order_id, d.completed_at,
+                    row_number() OVER (ORDER BY d.completed_at, d.work_order_id) AS position
+                FROM unnest($3::text[]) AS wanted (status)
                 CROSS JOIN LATERAL (
-                    SELECT s.work_order_id
-                    FROM work_order_states s
-                    WHERE s.queue_name = $1::text AND s.status = wanted.status
-                      AND ($3::uuid[] IS NULL OR s.work_order_id = ANY ($3::uuid[]))
-                    ORDER BY s.work_order_id
-                    LIMIT $4::integer
+                    SELECT f.work_order_id, f.completed_at
+                    FROM work_order_states f
+                    WHERE f.queue_name = $1::text AND
+            """ + DEAD;
+    private static final String FIRST_DEAD = """
+                    ORDER BY f.completed_at, f.work_order_id
+                    LIMIT $2::integer
                 ) d
-                ORDER BY d.work_order_id
-                LIMIT $4::integer
+                ORDER BY d.completed_at, d.work_order_id
+                LIMIT $2::integer
+            """;
+    // An attempt that failed for good is followed by another one after all: it counts as a retry.
+    private static final String PUT_BACK = """
             ), locked AS MATERIALIZED (
                 SELECT s.work_order_id, d.position
                 FROM dead d
-                JOIN work_order_states s ON s.work_order_id = d.work_order_id
-                WHERE s.status = ANY ($2::text[])
+                JOIN work_order_states s ON s.work_order_id = d.work_order_id AND s.completed_at = d.completed_at
+                WHERE s.status = ANY ($3::text[])
                 ORDER BY s.work_order_id
                 FOR NO KEY UPDATE OF s
             ), due AS (
-                SELECT l.work_order_id,
-                    $5::timestamptz + (l.position - 1) * $6::double precision * interval '1 second' AS run_at
+                SELECT l.work_order_id, l.position,
+                    $6::timestamptz + (l.position - 1) * $7::double precision * interval '1 second' AS run_at
                 FROM locked l
             )
             UPDATE work_order_states s
@@ -207,12 +245,19 @@ public final class WorkOrderStore {
                 expires_at = CASE WHEN o.deadline_at > d.run_at THEN o.deadline_at END,
                 retry_count = s.retry_count + CASE WHEN s.status = 'FAILED' THEN 1 ELSE 0 END,
                 forgiven_retries = s.retry_count + CASE WHEN s.status = 'FAILED' THEN 1 ELSE 0 END,
-                updated_at = $5::timestamptz, version = s.version + 1
+                updated_at = $6::timestamptz, version = s.version + 1
             FROM due d
             JOIN work_orders o ON o.work_order_id = d.work_order_id
             WHERE s.work_order_id = d.work_order_id
-            RETURNING s.work_order_id
+            RETURNING s.work_order_id, d.position
             """;
+    private static final String REDRIVE = DEAD_OF_QUEUE + FIRST_DEAD + PUT_BACK;
+    private static final String REDRIVE_BY_ERROR =
+            DEAD_OF_QUEUE + " AND f.error_type = $8::text " + FIRST_DEAD + PUT_BACK;
+    private static final String REDRIVE_BY_IDS = DEAD_OF_QUEUE
+            + " AND f.work_order_id = ANY ($9::uuid[]) AND ($8::text IS NULL OR f.error_type = $8::text) "
+            + FIRST_DEAD
+            + PUT_BACK;
     private static final String FORGET_EXPIRY = """
             UPDATE work_orders o
             SET expires_at = NULL, deadline_at = s.expires_at
@@ -293,6 +338,9 @@ public final class WorkOrderStore {
 
     public List<WorkOrder> list(Queries queries, WorkOrders.ListRequest request) {
         var subject = request.subject();
+        if (request.dead() != null) {
+            return listDead(queries, request, request.dead());
+        }
         if (!request.ids().isEmpty()) {
             return queries.list(
                     LIST_BY_IDS,
@@ -351,31 +399,57 @@ public final class WorkOrderStore {
         tx.send(FREE_KEYS, ids);
     }
 
-    /**
-     * Puts dead orders of a queue back, the oldest first.
-     *
-     * @param interval seconds between one and the next
-     */
-    public List<UUID> redrive(
-            Tx tx,
-            String queueName,
-            Collection<WorkOrderStatus> statuses,
-            @Nullable Collection<UUID> ids,
-            int most,
-            double interval) {
-        var redriven = tx.list(
-                REDRIVE,
-                row -> row.getUUID("work_order_id"),
-                queueName,
-                statuses.stream().map(Enum::name).toList(),
-                ids,
-                most,
+    /** Puts dead orders of a queue back, first those that died first. */
+    public List<UUID> redrive(Tx tx, WorkOrders.Redrive redrive) {
+        var dead = redrive.dead();
+        var parameters = new ArrayList<@Nullable Object>(Arrays.asList(
+                redrive.queueName(),
+                redrive.most(),
+                dead.statuses(),
+                dead.since(),
+                dead.before(),
                 tx.now(),
-                interval);
+                redrive.interval()));
+        var sql = REDRIVE;
+        if (redrive.ids() != null) {
+            sql = REDRIVE_BY_IDS;
+            parameters.add(dead.errorType());
+            parameters.add(redrive.ids());
+        } else if (dead.errorType() != null) {
+            sql = REDRIVE_BY_ERROR;
+            parameters.add(dead.errorType());
+        }
+        var redriven = tx.list(sql, Redriven::map, parameters.toArray()).stream()
+                .sorted(Comparator.comparingLong(Redriven::position))
+                .map(Redriven::workOrderId)
+                .toList();
         if (!redriven.isEmpty()) {
             tx.send(FORGET_EXPIRY, redriven);
         }
         return redriven;
+    }
+
+    /** An order that was put back, and which of them it is. */
+    private record Redriven(UUID workOrderId, long position) {
+        static Redriven map(Row row) {
+            return new Redriven(row.getUUID("work_order_id"), row.getLong("position"));
+        }
+    }
+
+    private static List<WorkOrder> listDead(Queries queries, WorkOrders.ListRequest request, WorkOrders.Dead dead) {
+        var parameters = new ArrayList<@Nullable Object>(Arrays.asList(
+                request.before(),
+                request.limit(),
+                dead.statuses(),
+                dead.since(),
+                dead.before(),
+                request.queueName(),
+                request.diedBefore()));
+        if (dead.errorType() == null) {
+            return queries.list(LIST_DEAD, WorkOrderStore::map, parameters.toArray());
+        }
+        parameters.add(dead.errorType());
+        return queries.list(LIST_DEAD_BY_ERROR, WorkOrderStore::map, parameters.toArray());
     }
 
     /** Cancels orders whose rows are locked and PENDING. */
