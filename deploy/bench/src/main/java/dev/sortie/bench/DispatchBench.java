@@ -13,10 +13,9 @@ import dev.sortie.agent.v1.WorkCompletion;
 import dev.sortie.agent.v1.WorkOrder;
 import dev.sortie.agent.v1.Worker;
 import dev.sortie.type.v1.TaskType;
-import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -25,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /** Orders through the queue: placed, claimed, completed, every hand-over durable; counted as completions accepted. */
 final class DispatchBench {
@@ -33,20 +33,24 @@ final class DispatchBench {
             .build();
 
     private final Servers servers;
-    private final PrintStream out;
     private final java.time.Duration runFor;
+    private final Cpu cpu;
+    private Cpu.@Nullable Use use;
+    // By workers and batch, how fast they were: so many orders have to be there for the next time.
+    private final Map<List<Integer>, Double> seen = new ConcurrentHashMap<>();
 
-    DispatchBench(Servers servers, PrintStream out, java.time.Duration runFor) {
+    DispatchBench(Servers servers, Cpu cpu, java.time.Duration runFor) {
         this.servers = servers;
-        this.out = out;
+        this.cpu = cpu;
         this.runFor = runFor;
     }
 
     /** Orders per second that so many workers claim and complete, a batch at a time. The orders are there already. */
     double throughput(int workers, int batch) throws Exception {
         var queue = newQueue();
-        long wanted = Math.min(400_000, runFor.toMillis() * (batch == 1 ? 4 : 12));
-        fill(queue, wanted);
+        var key = List.of(workers, batch);
+        double rate = seen.getOrDefault(key, batch == 1 ? Math.min(10_000.0, 1_000.0 * workers) : 25_000.0);
+        fill(queue, (long) (rate * 1.4 * runFor.toMillis() / 1_000));
         var ids = register(workers, batch);
         var completed = new AtomicLong();
         var begin = new CountDownLatch(1);
@@ -66,6 +70,7 @@ final class DispatchBench {
                     return null;
                 }));
             }
+            var before = cpu.read();
             long start = System.nanoTime();
             end[0] = start + runFor.toNanos();
             begin.countDown();
@@ -73,7 +78,9 @@ final class DispatchBench {
                 one.get();
             }
             double seconds = (System.nanoTime() - start) / 1e9;
+            use = Cpu.between(before, cpu.read(), completed.get());
             deregister(ids);
+            seen.merge(key, completed.get() / seconds, Math::max);
             return completed.get() / seconds;
         }
     }
@@ -83,6 +90,7 @@ final class DispatchBench {
         var queue = newQueue();
         var placed = new AtomicLong();
         var request = enqueue(queue, batch);
+        var before = cpu.read();
         long start = System.nanoTime();
         long end = start + runFor.toNanos();
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
@@ -99,7 +107,14 @@ final class DispatchBench {
                 one.get();
             }
         }
-        return placed.get() / ((System.nanoTime() - start) / 1e9);
+        double seconds = (System.nanoTime() - start) / 1e9;
+        use = Cpu.between(before, cpu.read(), placed.get());
+        return placed.get() / seconds;
+    }
+
+    /** What the last measurement of a rate kept busy. */
+    Cpu.@Nullable Use use() {
+        return use;
     }
 
     /** From the call that places an order to the worker that has it, at so many orders per second. */
@@ -202,7 +217,7 @@ final class DispatchBench {
         return "bench-" + UUID.randomUUID().toString().substring(0, 13);
     }
 
-    private EnqueueWorkOrdersRequest enqueue(String queue, int count) {
+    EnqueueWorkOrdersRequest enqueue(String queue, int count) {
         var request = EnqueueWorkOrdersRequest.newBuilder();
         for (int i = 0; i < count; i++) {
             request.addWorkOrders(WorkOrder.newBuilder().setQueueName(queue).setPayload(PAYLOAD));
@@ -226,7 +241,7 @@ final class DispatchBench {
         return ids;
     }
 
-    private void deregister(List<String> ids) {
+    void deregister(List<String> ids) {
         for (var id : ids) {
             var _ = servers.workers()
                     .deregisterWorker(dev.sortie.agent.v1.DeregisterWorkerRequest.newBuilder()
@@ -247,7 +262,7 @@ final class DispatchBench {
                 .getClaimsList();
     }
 
-    private int complete(List<ClaimedWork> claims) {
+    int complete(List<ClaimedWork> claims) {
         var request = CompleteWorkRequest.newBuilder();
         for (var claim : claims) {
             request.addCompletions(WorkCompletion.newBuilder()
@@ -261,19 +276,5 @@ final class DispatchBench {
             accepted += outcome.hasError() ? 0 : 1;
         }
         return accepted;
-    }
-
-    void print(String what, double perSecond) {
-        out.printf(Locale.ROOT, "%-52s %10.0f /s%n", what, perSecond);
-    }
-
-    void print(String what, Latencies latencies) {
-        out.printf(
-                Locale.ROOT,
-                "%-52s p50 %7.2f ms   p99 %7.2f ms   (%d)%n",
-                what,
-                latencies.percentile(0.5).toNanos() / 1e6,
-                latencies.percentile(0.99).toNanos() / 1e6,
-                latencies.count());
     }
 }

@@ -1,29 +1,59 @@
 package dev.sortie.bench;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** {@code sortie bench NAME}: puts load on servers that run already, and prints what they did with it. */
 public final class Main {
+    private static final String PARTS = "echo,enqueue,unary,batch,latency,pending,idle";
+    private static final String PEERS_DATABASE = "sortie_bench_peers";
     private static final String USAGE = """
-            usage: sortie bench dispatch --agent HOST:PORT[,HOST:PORT…] --token-file FILE [OPTION…]
+            usage: sortie bench dispatch --data FOLDER [OPTION…]
+                   sortie bench dispatch --agent HOST:PORT[,HOST:PORT…] --token-file FILE [OPTION…]
 
+              --data FOLDER    the data folder of `sortie up`: tells where everything is
+              --database URL   the same PostgreSQL, as a role that may do anything; the other queues use it, too
               --seconds N      how long each measurement takes (10)
-              --repeat N       how often each is made; the median counts (3)
+              --repeat N       how often each is made, one after the other in turn; the median counts (3)
               --workers LIST   how many workers there are (1,16,64,256)
-              --pending N      the greater of the two numbers of orders that wait (1000000); 0 leaves that part out
-              --only PART      enqueue, unary, batch, latency, pending or idle; more than one with commas
+              --pending N      the greater of the two numbers of orders that wait (1000000)
+              --long N         seconds that orders flow without a break (120), for the part `long`
+              --only PARTS     of echo, enqueue, unary, batch, latency, pending, idle, long; all but `long` if not given
+              --peers yes|no   whether other queues are measured beside it (yes, where there is a database)
+              --pgmq FILE      pgmq's SQL, to measure it too
+              --node FOLDER    where the other queues' package.json lies, after `npm ci` (deploy/bench/peers)
 
             The servers should be on the machine that is measured, with nothing else to do: `sortie up --data FOLDER`
-            starts them with durable settings, and leaves a token in FOLDER/admin.token.
+            starts them with durable settings.
             """;
 
-    private Main() {}
+    private final Target target;
+    private final Map<String, String> options;
+    private final Set<String> parts;
+    private final Duration seconds;
+    private final int repeat;
+    private final Servers servers;
+    private final DispatchBench bench;
+    private final Cpu cpu;
+
+    private Main(Target target, Servers servers, Map<String, String> options) {
+        this.target = target;
+        this.options = options;
+        this.parts = Set.of(options.getOrDefault("--only", PARTS).split(","));
+        this.seconds = Duration.ofSeconds(number("--seconds", 10));
+        this.repeat = (int) number("--repeat", 3);
+        this.servers = servers;
+        this.cpu = new Cpu(target);
+        this.bench = new DispatchBench(servers, cpu, seconds);
+    }
 
     /** Runs one benchmark. */
     public static void main(String[] arguments) throws Exception {
@@ -37,60 +67,169 @@ public final class Main {
         for (int i = 1; i + 1 < arguments.length; i += 2) {
             options.put(arguments[i], arguments[i + 1]);
         }
-        var token = Files.readString(Path.of(options.getOrDefault("--token-file", "admin.token")))
-                .strip();
-        var addresses =
-                List.of(options.getOrDefault("--agent", "127.0.0.1:7402").split(","));
-        try (var servers = new Servers(addresses, token, 4)) {
-            run(servers, options);
+        var target = Target.of(options);
+        try (var servers = new Servers(target.agents(), target.token(), 4)) {
+            new Main(target, servers, options).run();
         }
     }
 
-    private static void run(Servers servers, Map<String, String> options) throws Exception {
-        var seconds = Duration.ofSeconds(Long.parseLong(options.getOrDefault("--seconds", "10")));
-        int repeat = Integer.parseInt(options.getOrDefault("--repeat", "3"));
-        var only = List.of(options.getOrDefault("--only", "enqueue,unary,batch,latency,pending,idle")
-                .split(","));
-        var bench = new DispatchBench(servers, System.out, seconds);
-        new DispatchBench(servers, System.out, Duration.ofSeconds(5)).throughput(64, 1); // warms everybody up
-        if (only.contains("enqueue")) {
-            bench.print("enqueue, 1 per call, 64 callers", median(repeat, () -> bench.enqueueing(64, 1)));
-            bench.print("enqueue, 100 per call, 4 callers", median(repeat, () -> bench.enqueueing(4, 100)));
+    private void run() throws Exception {
+        new Surroundings(target).print();
+        new DispatchBench(servers, cpu, Duration.ofSeconds(5)).throughput(64, 1); // warms everybody up
+        boolean peers = target.database() != null
+                && !options.getOrDefault("--peers", "yes").equals("no");
+        if (peers) {
+            makePeersDatabase();
         }
-        if (only.contains("unary")) {
-            for (var workers : options.getOrDefault("--workers", "1,16,64,256").split(",")) {
-                int count = Integer.parseInt(workers);
-                bench.print(
-                        "claim + complete, 1 per call, " + count + " workers",
-                        median(repeat, () -> bench.throughput(count, 1)));
+        if (parts.contains("echo")) {
+            echo();
+        }
+        if (parts.contains("enqueue")) {
+            enqueue(peers);
+        }
+        if (parts.contains("unary")) {
+            unary(peers);
+        }
+        if (parts.contains("batch")) {
+            batch(peers);
+        }
+        if (parts.contains("latency")) {
+            latency();
+        }
+        if (parts.contains("pending")) {
+            pending();
+        }
+        if (parts.contains("long")) {
+            new LongRun(target, servers, bench).run(Duration.ofSeconds(number("--long", 120)));
+        }
+        if (parts.contains("idle")) {
+            System.out.println("\n| idle | statements/s | transactions/s | of a core: servers | PostgreSQL |");
+            System.out.println("| --- | ---: | ---: | ---: | ---: |");
+            new IdleBench(target, bench).run(500, seconds.multipliedBy(3));
+        }
+        if (peers) {
+            dropPeersDatabase();
+        }
+    }
+
+    /** What the load generator can do when the server does nothing. */
+    private void echo() throws Exception {
+        var calls = new Measured();
+        for (int i = 0; i < repeat; i++) {
+            calls.add(EchoBench.perSecond(servers, 64, seconds.dividedBy(2)));
+        }
+        System.out.printf(
+                Locale.ROOT,
+                "%nLoad generator: %.0f calls/s that the server answers at once, 64 callers (%.0f to %.0f).%n",
+                calls.median(),
+                calls.least(),
+                calls.most());
+    }
+
+    private void enqueue(boolean peers) throws Exception {
+        var one = new Comparison("orders placed, 1 per call", bench::use);
+        one.addReference("Sortie, 64 callers", () -> bench.enqueueing(64, 1));
+        if (peers) {
+            one.add(PgbenchPeer.placing(target, PEERS_DATABASE, false), seconds);
+        }
+        one.run(repeat);
+        var many = new Comparison("orders placed, 100 per call", bench::use);
+        many.addReference("Sortie, 4 callers", () -> bench.enqueueing(4, 100));
+        if (peers) {
+            many.add(PgbenchPeer.placing(target, PEERS_DATABASE, true), seconds);
+        }
+        many.run(repeat);
+    }
+
+    private void unary(boolean peers) throws Exception {
+        var comparison = new Comparison("orders claimed and completed, 1 per call", bench::use);
+        for (var workers : options.getOrDefault("--workers", "1,16,64,256").split(",")) {
+            int count = Integer.parseInt(workers);
+            var name = "Sortie, " + count + (count == 1 ? " worker" : " workers");
+            if (count == 64) {
+                comparison.addReference(name, () -> bench.throughput(count, 1));
+            } else {
+                comparison.add(name, () -> bench.throughput(count, 1));
             }
         }
-        if (only.contains("batch")) {
-            bench.print("claim + complete, 100 per call, 4 workers", median(repeat, () -> bench.throughput(4, 100)));
+        if (peers) {
+            comparison.add(PgbenchPeer.plain(target, PEERS_DATABASE, false), seconds);
+            comparison.add(PgbenchPeer.pgmq(target, PEERS_DATABASE, pgmq(), false), seconds);
+            comparison.add(node("graphile-worker", false, "64 jobs at once, no batching", 12_000), seconds);
+            comparison.add(node("pg-boss", false, "1 per fetch, 64 at once", 500), seconds);
+            comparison.add(new DbSchedulerPeer(target, PEERS_DATABASE), seconds);
         }
-        if (only.contains("latency")) {
-            bench.print("enqueue to worker, 500/s, 64 workers wait", bench.latency(500, 64));
-        }
-        long pending = Long.parseLong(options.getOrDefault("--pending", "1000000"));
-        if (only.contains("pending") && pending > 0) {
-            bench.print("claim, 1,000 pending", bench.claimTime(1_000, 500));
-            bench.print("claim, " + pending + " pending", bench.claimTime(pending, 500));
-        }
-        if (only.contains("idle")) {
-            new IdleBench(bench).run(500, seconds);
-        }
+        comparison.run(repeat);
     }
 
-    private interface Measurement {
-        double run() throws Exception;
+    private void batch(boolean peers) throws Exception {
+        var comparison = new Comparison("orders claimed and completed, many per call", bench::use);
+        comparison.addReference("Sortie, 100 per call, 4 workers", () -> bench.throughput(4, 100));
+        if (peers) {
+            comparison.add(PgbenchPeer.plain(target, PEERS_DATABASE, true), seconds);
+            comparison.add(PgbenchPeer.pgmq(target, PEERS_DATABASE, pgmq(), true), seconds);
+            comparison.add(node("graphile-worker", true, "local queue of 500, batched completion", 40_000), seconds);
+            comparison.add(node("pg-boss", true, "100 per fetch, 4 at once", 10_000), seconds);
+        }
+        comparison.run(repeat);
     }
 
-    private static double median(int repeat, Measurement measurement) throws Exception {
-        var found = new ArrayList<Double>();
+    private void latency() throws Exception {
+        System.out.println("\n| placed → a worker has it | p50 | p99 | orders |");
+        System.out.println("| --- | ---: | ---: | ---: |");
         for (int i = 0; i < repeat; i++) {
-            found.add(measurement.run());
+            print("500/s, 64 workers wait", bench.latency(500, 64));
         }
-        found.sort(null);
-        return found.get(found.size() / 2);
+    }
+
+    private void pending() throws Exception {
+        long many = number("--pending", 1_000_000);
+        System.out.println("\n| claim of one order by one worker | p50 | p99 | claims |");
+        System.out.println("| --- | ---: | ---: | ---: |");
+        print("1,000 pending", bench.claimTime(1_000, 800));
+        print(String.format(Locale.ROOT, "%,d pending", many), bench.claimTime(many, 800));
+        print("1,000 pending, beside those", bench.claimTime(1_000, 800));
+    }
+
+    private Peer node(String name, boolean many, String how, int ordersPerSecond) {
+        var folder = Path.of(options.getOrDefault("--node", "deploy/bench/peers"));
+        return new NodePeer(target, PEERS_DATABASE, folder, name, many, how, ordersPerSecond);
+    }
+
+    private @Nullable Path pgmq() {
+        var file = options.get("--pgmq");
+        return file == null ? null : Path.of(file);
+    }
+
+    private static void print(String what, Latencies latencies) {
+        System.out.printf(
+                Locale.ROOT,
+                "| %s | %.2f ms | %.2f ms | %d |%n",
+                what,
+                latencies.percentile(0.5).toNanos() / 1e6,
+                latencies.percentile(0.99).toNanos() / 1e6,
+                latencies.count());
+    }
+
+    private void makePeersDatabase() throws SQLException {
+        dropPeersDatabase();
+        administer("CREATE DATABASE " + PEERS_DATABASE);
+    }
+
+    private void dropPeersDatabase() throws SQLException {
+        administer("DROP DATABASE IF EXISTS " + PEERS_DATABASE + " WITH (FORCE)");
+    }
+
+    private void administer(String... statements) throws SQLException {
+        try (var connection = target.connect("postgres");
+                var statement = connection.createStatement()) {
+            for (var one : Arrays.asList(statements)) {
+                statement.execute(one);
+            }
+        }
+    }
+
+    private long number(String option, long otherwise) {
+        return Long.parseLong(options.getOrDefault(option, Long.toString(otherwise)));
     }
 }

@@ -44,7 +44,7 @@ final class Servers implements AutoCloseable {
         }
     }
 
-    private Channel next() {
+    Channel next() {
         return channels.get(Math.floorMod(turn.getAndIncrement(), channels.size()));
     }
 
