@@ -55,12 +55,16 @@ public final class AgentJobs {
 
     /** Ends the claims whose leases have run out. */
     public void endLeases() {
-        while (database.transaction(tx -> work.timeOut(tx, BATCH)) == BATCH) {}
+        if (claims.hasRunOut(database.queries())) {
+            while (database.transaction(tx -> work.timeOut(tx, BATCH)) == BATCH) {}
+        }
     }
 
     /** Gives orders their places in line whose time has come. */
     public void promoteOrders() {
-        while (database.transaction(tx -> claiming.promote(tx, BATCH)) >= BATCH) {}
+        if (claims.hasDue(database.queries())) {
+            while (database.transaction(tx -> claiming.promote(tx, BATCH)) >= BATCH) {}
+        }
     }
 
     /** Forgets lanes in which nothing stands. */
@@ -73,7 +77,9 @@ public final class AgentJobs {
 
     /** Gives up the orders that nobody claimed in time. */
     public void expireOrders() {
-        while (database.transaction(tx -> work.expire(tx, BATCH)) == BATCH) {}
+        if (claims.hasLate(database.queries())) {
+            while (database.transaction(tx -> work.expire(tx, BATCH)) == BATCH) {}
+        }
     }
 
     /** Writes when workers called. What cannot be written now is written the next time. */

@@ -165,6 +165,32 @@ public final class ClaimStore {
             ORDER BY s.work_order_id
             FOR NO KEY UPDATE OF s
             """;
+    // Whether there is anything to do, for those who look once a second: without a transaction, and by the index alone.
+    private static final String FIND_RUN_OUT = """
+            SELECT work_order_id FROM work_order_states
+            WHERE status = 'CLAIMED' AND lease_expires_at <= $1::timestamptz
+            ORDER BY worker_id
+            LIMIT 1
+            """;
+    private static final String FIND_LATE = """
+            SELECT work_order_id FROM work_order_states
+            WHERE status = 'PENDING' AND expires_at IS NOT NULL AND expires_at <= $1::timestamptz
+            ORDER BY expires_at
+            LIMIT 1
+            """;
+    private static final String FIND_DUE = """
+            SELECT l.work_order_id
+            FROM queues q
+            CROSS JOIN LATERAL (
+                SELECT s.work_order_id
+                FROM work_order_states s
+                WHERE s.queue_name = q.queue_name AND s.status = 'PENDING' AND s.claim_rank IS NULL
+                  AND s.run_at <= $1::timestamptz
+                ORDER BY s.run_at, s.work_order_id
+                LIMIT 1
+            ) l
+            LIMIT 1
+            """;
     // Found by the index of what is claimed, and only then put in order, which another index would seem to serve.
     private static final String LOCK_RUN_OUT = """
             WITH run_out AS MATERIALIZED (
@@ -361,6 +387,26 @@ public final class ClaimStore {
     /** Locks everything that a worker holds. */
     public List<HeldClaim> lockHeldBy(Tx tx, UUID workerId) {
         return tx.list(LOCK_HELD_BY, ClaimStore::mapHeld, workerId);
+    }
+
+    /** Whether the lease of a claim has run out. */
+    public boolean hasRunOut(Queries queries) {
+        return isThere(queries, FIND_RUN_OUT);
+    }
+
+    /** Whether there is an order that nobody claimed in time. */
+    public boolean hasLate(Queries queries) {
+        return isThere(queries, FIND_LATE);
+    }
+
+    /** Whether there is an order whose time has come and that is not in line. */
+    public boolean hasDue(Queries queries) {
+        return isThere(queries, FIND_DUE);
+    }
+
+    private static boolean isThere(Queries queries, String sql) {
+        return queries.find(sql, row -> row.getUUID("work_order_id"), queries.now())
+                .isPresent();
     }
 
     /** Locks claims whose leases have run out and that nobody else is ending. */
