@@ -3,6 +3,7 @@ package dev.sortie.agent;
 import dev.sortie.agent.domain.Activity;
 import dev.sortie.agent.domain.QueueStatistics;
 import dev.sortie.agent.domain.QueueStats;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.MultiGauge.Row;
@@ -11,16 +12,22 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * What an operator alarms on: what this server has counted, queue by queue, and how much waits in the queues and for how
  * long, which every server says of all of them.
  */
 final class QueueMeters {
+    // Queues come and go, and a metric stays.
+    private static final int MOST_QUEUES = 500;
+
     private final MeterRegistry meters;
     private final InstantSource clock;
     private final MultiGauge depth;
     private final MultiGauge age;
+    private final Set<String> named = ConcurrentHashMap.newKeySet();
 
     QueueMeters(MeterRegistry meters, InstantSource clock) {
         this.meters = meters;
@@ -44,7 +51,11 @@ final class QueueMeters {
 
     private void count(String queueName, String what, long count) {
         if (count > 0) {
-            meters.counter("sortie.queue.orders", "queue", queueName, "event", what)
+            boolean isNamed = named.contains(queueName) || (named.size() < MOST_QUEUES && named.add(queueName));
+            Counter.builder("sortie.queue.orders")
+                    .description("what this server did with orders of a queue; those of queues beyond 500 together")
+                    .tags("queue", isNamed ? queueName : "(others)", "event", what)
+                    .register(meters)
                     .increment((double) count);
         }
     }
