@@ -32,10 +32,7 @@ final class NodeProgram {
     static Finished run(String program, Cluster cluster, Path folder, List<String> more)
             throws IOException, InterruptedException {
         var home = Path.of("node").toAbsolutePath();
-        if (!Files.isDirectory(home.resolve("node_modules"))) {
-            var install = run(home, List.of("npm", "ci", "--no-progress"));
-            assertThat(install.code()).as(install.output()).isZero();
-        }
+        install(home);
         var token = Files.writeString(folder.resolve("token"), cluster.adminToken());
         var command = new ArrayList<>(List.of("node", program));
         for (var service : Cluster.SERVICES) {
@@ -47,9 +44,22 @@ final class NodeProgram {
         return run(home, command);
     }
 
+    /** Fetches what the lock file of a folder names, unless it is there. */
+    static void install(Path home) throws IOException, InterruptedException {
+        if (!Files.isDirectory(home.resolve("node_modules"))) {
+            var install = run(home, List.of("npm", "ci", "--no-progress"));
+            assertThat(install.code()).as(install.output()).isZero();
+        }
+    }
+
     private static boolean isThere(String command) throws InterruptedException {
+        return succeeds(List.of(command, "--version"));
+    }
+
+    /** True when a command is there and says that all is well. */
+    static boolean succeeds(List<String> command) throws InterruptedException {
         try {
-            return run(Path.of("."), List.of(command, "--version")).code() == 0;
+            return run(Path.of("."), command).code() == 0;
         } catch (IOException absent) {
             return false;
         }
