@@ -1,5 +1,6 @@
 package dev.sortie.agent;
 
+import dev.sortie.agent.api.AgentGrpcService;
 import dev.sortie.agent.api.ExecutionGrpcService;
 import dev.sortie.agent.api.ExternalScalerGrpcService;
 import dev.sortie.agent.api.LogCalls;
@@ -9,7 +10,10 @@ import dev.sortie.agent.api.WorkCalls;
 import dev.sortie.agent.api.WorkGrpcService;
 import dev.sortie.agent.api.WorkOrderGrpcService;
 import dev.sortie.agent.api.WorkerGrpcService;
+import dev.sortie.agent.domain.AgentFigures;
 import dev.sortie.agent.domain.AgentJobs;
+import dev.sortie.agent.domain.AgentPresence;
+import dev.sortie.agent.domain.Agents;
 import dev.sortie.agent.domain.Claiming;
 import dev.sortie.agent.domain.Executions;
 import dev.sortie.agent.domain.Explanations;
@@ -30,6 +34,8 @@ import dev.sortie.agent.domain.WorkSignals;
 import dev.sortie.agent.domain.Workers;
 import dev.sortie.agent.store.ActivityStore;
 import dev.sortie.agent.store.BacklogStore;
+import dev.sortie.agent.store.AgentFigureStore;
+import dev.sortie.agent.store.AgentStore;
 import dev.sortie.agent.store.CheckpointStore;
 import dev.sortie.agent.store.ClaimStore;
 import dev.sortie.agent.store.ExecutionStore;
@@ -72,10 +78,13 @@ public final class AgentServer implements AutoCloseable {
     private static final Duration WRITE_ACTIVITY = Duration.ofSeconds(5);
     private static final Duration FORGET_ACTIVITY = Duration.ofMinutes(5);
     private static final Duration MEASURE_QUEUES = Duration.ofSeconds(30);
+    private static final Duration ADD_FIGURES = Duration.ofSeconds(2);
+    private static final Duration RECOUNT = Duration.ofHours(1);
     private static final Duration KEEP_PARTITIONS = Duration.ofHours(1);
 
     private final ServiceRuntime runtime;
     private final AgentJobs jobs;
+    private final AgentFigures figures;
     private final WorkSignals signals;
     private final QueueStatistics statistics;
     private final QueueMeters queueMeters;
@@ -98,7 +107,11 @@ public final class AgentServer implements AutoCloseable {
         var claimStore = new ClaimStore();
         var laneStore = new LaneStore();
         var logStore = new LogStore();
+        var agentStore = new AgentStore();
         var presence = new Presence(workerStore);
+        var agentPresence = new AgentPresence(agentStore);
+        var agents = new Agents(agentStore, agentPresence, signals, ids);
+        this.figures = new AgentFigures(database, new AgentFigureStore(), runtime.meters());
         var checkpointStore = new CheckpointStore();
         var lateReportStore = new LateReportStore();
         var tallies = new Tallies();
@@ -114,7 +127,7 @@ public final class AgentServer implements AutoCloseable {
                 logSignals,
                 tallies,
                 () -> ThreadLocalRandom.current().nextDouble());
-        var workers = new Workers(workerStore, work, signals, ids);
+        var workers = new Workers(workerStore, agentStore, work, signals, ids);
         var queues = new Queues(new QueueStore(), laneStore, signals, ids);
         var workOrders = new WorkOrders(orderStore, checkpointStore, queues, work, signals);
         var placements = new Placements(orderStore, laneStore, queues, work, subjects, signals, tallies, ids);
@@ -141,7 +154,17 @@ public final class AgentServer implements AutoCloseable {
 
         var idle = new IdleWorkers(runtime.clock());
         this.jobs = new AgentJobs(
-                database, runtime.changes(), claiming, work, presence, tails, claimStore, logStore, signals, idle);
+                database,
+                runtime.changes(),
+                claiming,
+                work,
+                presence,
+                agentPresence,
+                tails,
+                claimStore,
+                logStore,
+                signals,
+                idle);
         runtime.every("log-partitions", KEEP_PARTITIONS, jobs::keepLogPartitions);
         runtime.every("leases", END_LEASES, jobs::endLeases);
         runtime.every("promotion", LOOK_FOR_WORK, jobs::promoteOrders);
@@ -149,6 +172,9 @@ public final class AgentServer implements AutoCloseable {
         runtime.every("expiry", END_LEASES, jobs::expireOrders);
         runtime.every("presence", WRITE_PRESENCE, jobs::writePresence);
         runtime.every("silent-workers", LOOK_FOR_SILENT_WORKERS, jobs::markSilentWorkers);
+        runtime.every("silent-agents", LOOK_FOR_SILENT_WORKERS, jobs::markSilentAgents);
+        runtime.every("agent-figures", ADD_FIGURES, figures::addUp);
+        runtime.every("agent-recount", RECOUNT, figures::recount);
         var look = runtime.every("work", LOOK_FOR_WORK, jobs::lookForWork);
         runtime.every("lines", LOOK_FOR_LINES, jobs::lookForLines);
         runtime.every("feed", LOOK_FOR_WORK, () -> jobs.followFeed(look::wake));
@@ -165,6 +191,7 @@ public final class AgentServer implements AutoCloseable {
         runtime.serve(
                 authenticator,
                 List.<BindableService>of(
+                        new AgentGrpcService(replies, pages, agents, database, runtime.meters()),
                         new WorkerGrpcService(replies, pages, workers),
                         new QueueGrpcService(replies, pages, queues, statistics),
                         new ExternalScalerGrpcService(replies, scaling),
@@ -248,6 +275,11 @@ public final class AgentServer implements AutoCloseable {
     /** Has the metrics of queues be what they are now. */
     void measureQueues() {
         queueMeters.measure(statistics);
+    }
+
+    /** The figures of agents. */
+    AgentFigures figures() {
+        return figures;
     }
 
     /** How many calls wait for work of a queue. */

@@ -4,6 +4,9 @@ import com.google.protobuf.Duration;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
 import dev.sortie.agent.domain.Subject;
+import dev.sortie.agent.v1.Agent;
+import dev.sortie.agent.v1.AgentServiceGrpc;
+import dev.sortie.agent.v1.AgentType;
 import dev.sortie.agent.v1.ClaimReference;
 import dev.sortie.agent.v1.ClaimWorkRequest;
 import dev.sortie.agent.v1.ClaimedWork;
@@ -13,9 +16,11 @@ import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
 import dev.sortie.agent.v1.ExecutionServiceGrpc;
 import dev.sortie.agent.v1.FailWorkRequest;
 import dev.sortie.agent.v1.FailWorkResponse;
+import dev.sortie.agent.v1.GetAgentRequest;
 import dev.sortie.agent.v1.GetExecutionRequest;
 import dev.sortie.agent.v1.GetWorkOrderRequest;
 import dev.sortie.agent.v1.QueueServiceGrpc;
+import dev.sortie.agent.v1.RegisterAgentRequest;
 import dev.sortie.agent.v1.RegisterWorkerRequest;
 import dev.sortie.agent.v1.ReleaseWorkRequest;
 import dev.sortie.agent.v1.WorkCompletion;
@@ -142,6 +147,10 @@ public final class AgentFixture implements AutoCloseable {
         return WorkerServiceGrpc.newBlockingStub(channel());
     }
 
+    public AgentServiceGrpc.AgentServiceBlockingStub agents() {
+        return AgentServiceGrpc.newBlockingStub(channel());
+    }
+
     public QueueServiceGrpc.QueueServiceBlockingStub queues() {
         return QueueServiceGrpc.newBlockingStub(channel());
     }
@@ -166,6 +175,35 @@ public final class AgentFixture implements AutoCloseable {
                                 .setName("worker")
                                 .setWorkerType(TaskType.TASK_TYPE_TEST)
                                 .setMaxConcurrentTasks(maxConcurrentTasks))
+                        .build())
+                .getWorker()
+                .getWorkerId();
+    }
+
+    /** An agent with a name of its own. */
+    public Agent registerAgent() {
+        return agents().registerAgent(RegisterAgentRequest.newBuilder()
+                        .setAgent(Agent.newBuilder()
+                                .setName("agent " + UUID.randomUUID())
+                                .setType(AgentType.AGENT_TYPE_CODEGEN))
+                        .build())
+                .getAgent();
+    }
+
+    public Agent agent(String id) {
+        return agents().getAgent(GetAgentRequest.newBuilder().setAgentId(id).build())
+                .getAgent();
+    }
+
+    /** A worker that works as an agent. */
+    public String registerFor(String agentId, int maxConcurrentTasks) {
+        return workers()
+                .registerWorker(RegisterWorkerRequest.newBuilder()
+                        .setWorker(Worker.newBuilder()
+                                .setName("worker")
+                                .setWorkerType(TaskType.TASK_TYPE_TEST)
+                                .setMaxConcurrentTasks(maxConcurrentTasks)
+                                .setAgentId(agentId))
                         .build())
                 .getWorker()
                 .getWorkerId();
@@ -318,6 +356,21 @@ public final class AgentFixture implements AutoCloseable {
         until("silent workers are OFFLINE", () -> server.jobs().markSilentWorkers(), """
                 SELECT count(*) FROM workers
                 WHERE offline_at IS NULL AND last_heartbeat_at < timestamptz '%s' - interval '1 minute'
+                """);
+    }
+
+    /** The same of agents. */
+    public void markSilentAgents() {
+        until("silent agents are OFFLINE", () -> server.jobs().markSilentAgents(), """
+                SELECT count(*) FROM agents
+                WHERE status <> 'OFFLINE' AND last_heartbeat_at < timestamptz '%s' - interval '1 minute'
+                """);
+    }
+
+    /** Adds the figures of agents up, and waits for the job in the background that may be at it. */
+    public void addUpFigures() {
+        until("the figures of agents are added up", () -> server.figures().addUp(), """
+                SELECT count(*) FROM agent_figures WHERE timestamptz '%s' IS NOT NULL
                 """);
     }
 

@@ -3,6 +3,8 @@ package dev.sortie.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.Descriptors.EnumDescriptor;
+import dev.sortie.agent.v1.AgentStatus;
+import dev.sortie.agent.v1.AgentType;
 import dev.sortie.agent.v1.CapabilityLevel;
 import dev.sortie.agent.v1.ExecutionStatus;
 import dev.sortie.agent.v1.LogLevel;
@@ -52,6 +54,8 @@ class AgentRulesTest {
                 "worker_capabilities_level_check",
                 CapabilityLevel.getDescriptor(),
                 dev.sortie.agent.domain.CapabilityLevel.values());
+        assertSame("agents_type_check", AgentType.getDescriptor(), dev.sortie.agent.domain.AgentType.values());
+        assertSame("agents_status_check", AgentStatus.getDescriptor(), dev.sortie.agent.domain.AgentStatus.values());
         assertSame("workers_status_check", WorkerStatus.getDescriptor(), dev.sortie.agent.domain.WorkerStatus.values());
         assertSame("workers_worker_type_check", TaskType.getDescriptor(), dev.sortie.agent.domain.WorkerType.values());
     }

@@ -6,11 +6,13 @@ import static dev.sortie.agent.AgentFixture.order;
 import dev.sortie.agent.v1.AppendLogsRequest;
 import dev.sortie.agent.v1.AppendLogsResponse;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
+import dev.sortie.agent.v1.DeactivateAgentRequest;
 import dev.sortie.agent.v1.DrainWorkerRequest;
 import dev.sortie.agent.v1.ErrorReason;
 import dev.sortie.agent.v1.ExecutionServiceGrpc;
 import dev.sortie.agent.v1.LogLevel;
 import dev.sortie.agent.v1.LogLine;
+import dev.sortie.agent.v1.RegisterAgentRequest;
 import dev.sortie.runtime.testing.StatusAssert;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -93,6 +95,23 @@ class ErrorReasonTest {
                 StatusAssert.fails(() ->
                                 AGENT.work().claimWork(claim(worker, queue).build()))
                         .with(Status.Code.FAILED_PRECONDITION, reason);
+            }
+            case ERROR_REASON_AGENT_DEACTIVATED -> {
+                var agent = AGENT.registerAgent().getAgentId();
+                AGENT.agents()
+                        .deactivateAgent(DeactivateAgentRequest.newBuilder()
+                                .setAgentId(agent)
+                                .build());
+                StatusAssert.fails(() -> AGENT.registerFor(agent, 1)).with(Status.Code.FAILED_PRECONDITION, reason);
+            }
+            case ERROR_REASON_AGENT_NAME_TAKEN -> {
+                var agent = AGENT.registerAgent();
+                StatusAssert.fails(() -> AGENT.agents()
+                                .registerAgent(RegisterAgentRequest.newBuilder()
+                                        .setAgent(agent)
+                                        .build()))
+                        .with(Status.Code.ALREADY_EXISTS, reason)
+                        .metadata("agent_id", agent.getAgentId());
             }
             case ERROR_REASON_UNSPECIFIED, UNRECOGNIZED -> throw new AssertionError("never sent");
         }

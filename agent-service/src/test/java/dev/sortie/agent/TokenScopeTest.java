@@ -2,6 +2,7 @@ package dev.sortie.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sortie.agent.v1.AgentServiceGrpc;
 import dev.sortie.agent.v1.ExecutionServiceGrpc;
 import dev.sortie.agent.v1.ListWorkOrdersRequest;
 import dev.sortie.agent.v1.QueueServiceGrpc;
@@ -33,6 +34,7 @@ class TokenScopeTest {
         ScopeRules.check(
                 scope -> AGENT.channel(FakeAuthenticator.limitedTo(scope)),
                 List.of(
+                        AgentServiceGrpc.getServiceDescriptor(),
                         WorkerServiceGrpc.getServiceDescriptor(),
                         WorkServiceGrpc.getServiceDescriptor(),
                         WorkOrderServiceGrpc.getServiceDescriptor(),

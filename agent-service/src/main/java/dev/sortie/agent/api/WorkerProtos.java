@@ -2,6 +2,7 @@ package dev.sortie.agent.api;
 
 import static dev.sortie.runtime.grpc.Messages.duration;
 import static dev.sortie.runtime.grpc.Messages.json;
+import static dev.sortie.runtime.grpc.Messages.nullableUuid;
 import static dev.sortie.runtime.grpc.Messages.struct;
 import static dev.sortie.runtime.grpc.Messages.timestamp;
 import static dev.sortie.runtime.grpc.Messages.uuid;
@@ -43,7 +44,8 @@ final class WorkerProtos {
                 most(worker),
                 lease(worker),
                 worker.getContextWindowSize(),
-                json(worker.getConfig(), "worker.config"));
+                json(worker.getConfig(), "worker.config"),
+                nullableUuid(worker.getAgentId()));
     }
 
     static Workers.Edit toEdit(UpdateWorkerRequest request) {
@@ -69,7 +71,8 @@ final class WorkerProtos {
                 paths.contains("context_window_size") ? worker.getContextWindowSize() : present.contextWindowSize(),
                 paths.contains("config") && !worker.getConfig().equals(struct(present.config()))
                         ? json(worker.getConfig(), "worker.config")
-                        : present.config());
+                        : present.config(),
+                present.agentId());
     }
 
     private static int most(dev.sortie.agent.v1.Worker worker) {
@@ -86,6 +89,7 @@ final class WorkerProtos {
                 request.getWorkerType() == TaskType.TASK_TYPE_UNSPECIFIED ? null : toType(request.getWorkerType()),
                 request.getSoftwareVersion().isEmpty() ? null : request.getSoftwareVersion(),
                 request.hasDraining() ? request.getDraining() : null,
+                nullableUuid(request.getAgentId()),
                 before,
                 limit);
     }
@@ -132,7 +136,9 @@ final class WorkerProtos {
     }
 
     static dev.sortie.agent.v1.Worker toMessage(Worker worker) {
+        var agentId = worker.agentId();
         var message = dev.sortie.agent.v1.Worker.newBuilder()
+                .setAgentId(agentId == null ? "" : agentId.toString())
                 .addAllCapabilities(worker.capabilities().stream()
                         .map(capability -> WorkerCapability.newBuilder()
                                 .setName(capability.name())

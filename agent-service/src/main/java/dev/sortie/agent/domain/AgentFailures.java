@@ -4,6 +4,8 @@ import dev.sortie.agent.v1.ErrorReason;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.stream.Collectors;
@@ -36,6 +38,42 @@ public final class AgentFailures {
                 .with("resource", subject.kind().resource())
                 .with("id", subject.id())
                 .exception();
+    }
+
+    /** What a resource shall refer to does not exist. */
+    static FailureException referenceNotFound(String field, String resource, Object id) {
+        return Failure.failedPrecondition(
+                        dev.sortie.type.v1.ErrorReason.ERROR_REASON_REFERENCE_NOT_FOUND,
+                        List.of(new Failure.PreconditionViolation(
+                                "REFERENCE", field, "%s %s does not exist".formatted(resource, id))),
+                        "%s: %s %s does not exist",
+                        field,
+                        resource,
+                        id)
+                .with("field", field)
+                .with("resource", resource)
+                .with("id", id)
+                .exception();
+    }
+
+    static FailureException agentDeactivated(UUID agentId, Instant deactivatedAt) {
+        return Failure.failedPrecondition(
+                        ErrorReason.ERROR_REASON_AGENT_DEACTIVATED,
+                        "agent %s has been deactivated; it takes no more work",
+                        agentId)
+                .with("agent_id", agentId)
+                .with("deactivate_time", deactivatedAt)
+                .exception();
+    }
+
+    /** @param agentId whose name it is; null when it became that a moment ago */
+    static FailureException agentNameTaken(String name, @Nullable UUID agentId) {
+        var failure = Failure.alreadyExists(
+                        ErrorReason.ERROR_REASON_AGENT_NAME_TAKEN,
+                        "another agent has the name %s; choose another",
+                        name)
+                .with("name", name);
+        return (agentId == null ? failure : failure.with("agent_id", agentId)).exception();
     }
 
     static FailureException etagMismatch(String resource, Object id, String current) {

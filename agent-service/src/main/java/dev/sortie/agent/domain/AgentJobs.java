@@ -24,6 +24,7 @@ public final class AgentJobs {
     private final Claiming claiming;
     private final Work work;
     private final Presence presence;
+    private final AgentPresence agentPresence;
     private final LogTails tails;
     private final ClaimStore claims;
     private final LogStore logStore;
@@ -36,6 +37,7 @@ public final class AgentJobs {
             Claiming claiming,
             Work work,
             Presence presence,
+            AgentPresence agentPresence,
             LogTails tails,
             ClaimStore claims,
             LogStore logStore,
@@ -46,6 +48,7 @@ public final class AgentJobs {
         this.claiming = claiming;
         this.work = work;
         this.presence = presence;
+        this.agentPresence = agentPresence;
         this.tails = tails;
         this.claims = claims;
         this.logStore = logStore;
@@ -82,21 +85,31 @@ public final class AgentJobs {
         }
     }
 
-    /** Writes when workers called. What cannot be written now is written the next time. */
+    /** Writes when workers and agents called. What cannot be written now is written the next time. */
     public void writePresence() {
-        if (!presence.hasCalls()) {
+        if (!presence.hasCalls() && !agentPresence.hasCalls()) {
             return;
         }
         var calls = presence.take();
+        var agentCalls = agentPresence.take();
         try {
             database.transaction(tx -> {
-                presence.write(tx, calls);
+                if (!calls.isEmpty()) {
+                    presence.write(tx, calls);
+                }
+                agentPresence.write(tx, calls, agentCalls);
                 return calls.size();
             });
         } catch (RuntimeException failed) {
             calls.forEach(presence::touch);
+            agentCalls.forEach(agentPresence::touch);
             throw failed;
         }
+    }
+
+    /** Takes note of agents that have fallen silent. */
+    public void markSilentAgents() {
+        while (database.transaction(agentPresence::markSilent) == BATCH) {}
     }
 
     /** Takes note of workers that have fallen silent. */

@@ -132,6 +132,10 @@ public final class Claiming {
         if (worker.isDraining()) {
             return new Claimant(item, worker, 0, AgentFailures.workerDraining(worker.id()));
         }
+        var agentId = worker.agentId();
+        if (agentId != null && worker.agentDeactivatedAt() != null) {
+            return new Claimant(item, null, 0, AgentFailures.agentDeactivated(agentId, worker.agentDeactivatedAt()));
+        }
         int left = room.getOrDefault(worker.id(), 0);
         if (left == 0) {
             return new Claimant(

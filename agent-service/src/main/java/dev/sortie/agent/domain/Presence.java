@@ -18,7 +18,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class Presence {
     private static final Logger LOG = LoggerFactory.getLogger(Presence.class);
-    private static final Duration SILENCE = Duration.ofMinutes(1);
+    /** How long somebody who is there may be silent. */
+    static final Duration SILENCE = Duration.ofMinutes(1);
 
     private final WorkerStore workers;
     private final Map<UUID, Instant> calls = new ConcurrentHashMap<>();

@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param heldClaims how many claims it holds
  * @param drainAt since when it gets nothing more; null while it gets work
  * @param capabilities by name; empty where it was not asked for them
+ * @param agentId as which it works; null for none
+ * @param agentDeactivatedAt when that agent was taken out of service; null while it is in it, and without one
  * @param deregisteredAt when it was taken out of service for good; null while it may claim
  */
 public record Worker(
@@ -35,7 +37,9 @@ public record Worker(
         List<Capability> capabilities,
         Instant createdAt,
         Instant updatedAt,
-        long version) {
+        long version,
+        @Nullable UUID agentId,
+        @Nullable Instant agentDeactivatedAt) {
 
     /** What a caller says of a worker. */
     public record Draft(
@@ -45,10 +49,11 @@ public record Worker(
             int maxConcurrentTasks,
             Duration leaseDuration,
             long contextWindowSize,
-            String config) {}
+            String config,
+            @Nullable UUID agentId) {}
 
     Draft draft() {
-        return new Draft(name, type, softwareVersion, maxConcurrentTasks, leaseDuration, contextWindowSize, config);
+        return new Draft(name, type, softwareVersion, maxConcurrentTasks, leaseDuration, contextWindowSize, config, agentId);
     }
 
     Worker with(List<Capability> known) {
@@ -69,7 +74,9 @@ public record Worker(
                 List.copyOf(known),
                 createdAt,
                 updatedAt,
-                version);
+                version,
+                agentId,
+                agentDeactivatedAt);
     }
 
     /** True until it is deregistered. */

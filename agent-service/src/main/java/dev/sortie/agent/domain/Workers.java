@@ -1,5 +1,6 @@
 package dev.sortie.agent.domain;
 
+import dev.sortie.agent.store.AgentStore;
 import dev.sortie.agent.store.WorkerStore;
 import dev.sortie.runtime.id.Ids;
 import dev.sortie.runtime.sql.Change;
@@ -21,12 +22,14 @@ public final class Workers {
     private static final Logger LOG = LoggerFactory.getLogger(Workers.class);
 
     private final WorkerStore workers;
+    private final AgentStore agents;
     private final Work work;
     private final WorkSignals signals;
     private final Ids ids;
 
-    public Workers(WorkerStore workers, Work work, WorkSignals signals, Ids ids) {
+    public Workers(WorkerStore workers, AgentStore agents, Work work, WorkSignals signals, Ids ids) {
         this.workers = workers;
+        this.agents = agents;
         this.work = work;
         this.signals = signals;
         this.ids = ids;
@@ -39,6 +42,7 @@ public final class Workers {
      * @param type null for every kind of work
      * @param softwareVersion null for every version
      * @param draining null for those that drain and others
+     * @param agentId null for every agent's, and nobody's
      * @param before the last worker of the page before; null for the first page
      */
     public record ListRequest(
@@ -46,6 +50,7 @@ public final class Workers {
             @Nullable WorkerType type,
             @Nullable String softwareVersion,
             @Nullable Boolean draining,
+            @Nullable UUID agentId,
             @Nullable UUID before,
             int limit) {}
 
@@ -57,6 +62,14 @@ public final class Workers {
     public record Edit(UUID workerId, String etag, UnaryOperator<Worker.Draft> change) {}
 
     public Worker register(Tx tx, Worker.Draft draft) {
+        var agentId = draft.agentId();
+        if (agentId != null) {
+            var agent = agents.lockForWorkers(tx, agentId)
+                    .orElseThrow(() -> AgentFailures.referenceNotFound("worker.agent_id", "agent", agentId));
+            if (agent.deactivatedAt() != null) {
+                throw AgentFailures.agentDeactivated(agentId, agent.deactivatedAt());
+            }
+        }
         var worker = workers.insert(tx, ids.next(), draft);
         tx.change(Change.created("worker", worker.id(), worker.version())
                 .with("worker_id", worker.id())
@@ -158,7 +171,7 @@ public final class Workers {
             work.releaseAll(tx, id); // claimed meanwhile; from here on it claims no more
         }
         var gone = workers.deregister(tx, id);
-        tx.change(change(id, gone.version(), gone.status()));
+        tx.change(change(id, gone.version(), gone.status()).with("deregistered", true));
         return gone;
     }
 

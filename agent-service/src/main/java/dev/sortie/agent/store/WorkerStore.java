@@ -27,15 +27,16 @@ public final class WorkerStore {
     private static final String COLUMNS = """
             w.worker_id, w.name, w.worker_type, w.software_version, w.max_concurrent_tasks, w.lease_duration_ms,
             w.context_window_size, w.config::text AS config, w.last_heartbeat_at, w.offline_at, w.drain_at, w.deregistered_at,
-            w.created_at, w.updated_at, w.version,
+            w.created_at, w.updated_at, w.version, w.agent_id,
+            (SELECT a.deactivated_at FROM agents a WHERE a.agent_id = w.agent_id) AS agent_deactivated_at,
             (SELECT count(*)::integer FROM work_order_states s
                 WHERE s.worker_id = w.worker_id AND s.status = 'CLAIMED') AS held_claims
             """;
     private static final String INSERT = """
             INSERT INTO workers AS w (worker_id, name, worker_type, software_version, max_concurrent_tasks,
-                lease_duration_ms, context_window_size, config, last_heartbeat_at, created_at, updated_at)
+                lease_duration_ms, context_window_size, config, last_heartbeat_at, created_at, updated_at, agent_id)
             VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::integer, $6::bigint, $7::bigint, $8::text::jsonb,
-                $9::timestamptz, $9::timestamptz, $9::timestamptz)
+                $9::timestamptz, $9::timestamptz, $9::timestamptz, $10::uuid)
             RETURNING
             """ + COLUMNS;
     private static final String FIND = "SELECT " + COLUMNS + " FROM workers w WHERE w.worker_id = $1::uuid";
@@ -81,6 +82,10 @@ public final class WorkerStore {
             """ + PAGE_END + " ORDER BY w.worker_id DESC LIMIT $2::integer";
     private static final String LIST_BY_VERSION =
             "SELECT " + COLUMNS + " FROM workers w WHERE w.software_version = $6::text " + REST;
+    private static final String LIST_BY_AGENT = "SELECT " + COLUMNS + """
+            FROM workers w
+            WHERE w.agent_id = $6::uuid AND ($7::text IS NULL OR w.software_version = $7::text)
+            """ + REST;
     private static final String LIST_DRAINING =
             "SELECT " + COLUMNS + " FROM workers w WHERE w.drain_at IS NOT NULL AND w.deregistered_at IS NULL " + REST;
     private static final String LIST_BY_TYPE =
@@ -210,7 +215,8 @@ public final class WorkerStore {
                         draft.leaseDuration().toMillis(),
                         draft.contextWindowSize(),
                         draft.config(),
-                        tx.now())
+                        tx.now(),
+                        draft.agentId())
                 .orElseThrow();
     }
 
@@ -239,6 +245,18 @@ public final class WorkerStore {
 
     public List<Worker> list(Queries queries, Workers.ListRequest request) {
         var status = request.status();
+        if (request.agentId() != null) {
+            return queries.list(
+                    LIST_BY_AGENT,
+                    WorkerStore::map,
+                    request.before(),
+                    request.limit(),
+                    request.type(),
+                    request.draining(),
+                    status,
+                    request.agentId(),
+                    request.softwareVersion());
+        }
         if (request.softwareVersion() != null) {
             return queries.list(
                     LIST_BY_VERSION,
@@ -344,7 +362,9 @@ public final class WorkerStore {
                 List.of(),
                 Rows.instant(row, "created_at"),
                 Rows.instant(row, "updated_at"),
-                row.getLong("version"));
+                row.getLong("version"),
+                row.getUUID("agent_id"),
+                Rows.nullableInstant(row, "agent_deactivated_at"));
     }
 
     private static WorkerStatus status(Row row) {

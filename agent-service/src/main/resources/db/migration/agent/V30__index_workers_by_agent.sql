@@ -1,0 +1,7 @@
+-- Serves the list of an agent's workers, and the reference to it.
+-- Cost: reads workers once.
+-- Locks: nothing that reads or writes waits for it; it waits for transactions that are open.
+-- If it stops: drop the index workers_agent_idx, which is invalid then, and run it again.
+SET lock_timeout = '5s';
+
+CREATE INDEX CONCURRENTLY workers_agent_idx ON workers (agent_id, worker_id);
