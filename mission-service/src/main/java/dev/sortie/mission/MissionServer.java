@@ -49,6 +49,7 @@ import dev.sortie.mission.domain.ResourceCredentials;
 import dev.sortie.mission.domain.StepFlow;
 import dev.sortie.mission.domain.StepOutcomes;
 import dev.sortie.mission.domain.StepRuns;
+import dev.sortie.mission.domain.TaskAssignees;
 import dev.sortie.mission.domain.TaskFlow;
 import dev.sortie.mission.domain.TaskOutcomes;
 import dev.sortie.mission.domain.Tasks;
@@ -78,6 +79,7 @@ import dev.sortie.mission.store.PlanStore;
 import dev.sortie.mission.store.ProjectStore;
 import dev.sortie.mission.store.RefreshTokenStore;
 import dev.sortie.mission.store.ResourceCredentialStore;
+import dev.sortie.mission.store.TaskAssigneeStore;
 import dev.sortie.mission.store.TaskDependencyStore;
 import dev.sortie.mission.store.TaskStore;
 import dev.sortie.mission.store.TestRunStore;
@@ -116,6 +118,7 @@ public final class MissionServer implements AutoCloseable {
     private static final Duration OUTBOX_POLL = Duration.ofSeconds(1);
     private static final Duration OUTBOX_MEASURED = Duration.ofSeconds(15);
     private static final Duration RECONCILIATION = Duration.ofMinutes(1);
+    private static final Duration ASSIGNEES_RECONCILED = Duration.ofMinutes(10);
     /** How long something must have awaited its order before that is asked about. */
     private static final Duration ORDER_PATIENCE = Duration.ofSeconds(10);
 
@@ -234,7 +237,9 @@ public final class MissionServer implements AutoCloseable {
         var taskFlow = new TaskFlow(taskStore, dependencyStore, dispatch, moves);
         taskFlows.set(taskFlow);
         var plans = new Plans(planStore, taskFlow, dispatch, moves, ids);
-        var tasks = new Tasks(taskStore, dependencyStore, taskFlow, moves, ids);
+        var assignees =
+                new TaskAssignees(database, new TaskAssigneeStore(), taskStore, taskFlow, orders, runtime.meters());
+        var tasks = new Tasks(taskStore, dependencyStore, taskFlow, assignees, moves, ids);
         var imports = new Imports(
                 database,
                 new ImportStore(),
@@ -258,7 +263,10 @@ public final class MissionServer implements AutoCloseable {
                 new TaskOutcomes(taskStore, dispatchStore, taskFlow));
         var dispatcher = new OrderDispatcher(database, outboxStore, outcomes, orders, runtime.meters());
         var reconciler = new OrderReconciler(database, outboxStore, outcomes, orders, ORDER_PATIENCE, runtime.meters());
-        var follower = new OrderFollower(database, new FeedCursorStore(), outcomes, orders, reconciler::run);
+        var follower = new OrderFollower(database, new FeedCursorStore(), outcomes, orders, assignees, () -> {
+            reconciler.run();
+            assignees.reconcile();
+        });
 
         // What goes on by itself.
         missionPurge = new MissionPurge(database, missions);
@@ -287,6 +295,7 @@ public final class MissionServer implements AutoCloseable {
         outboxFilled.set(runtime.every("outbox", OUTBOX_POLL, dispatcher::run)::wake);
         runtime.every("outbox-measure", OUTBOX_MEASURED, dispatcher::measure);
         runtime.every("order-reconciliation", RECONCILIATION, reconciler::run);
+        runtime.every("assignee-reconciliation", ASSIGNEES_RECONCILED, assignees::reconcile);
         runtime.own(ChangeFollower.start("agent-service", agent.channel(), OrderFollower.RESOURCES, follower));
 
         var addresses = new ClientAddresses(config.trustedProxies());

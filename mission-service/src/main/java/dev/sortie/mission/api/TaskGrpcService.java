@@ -56,7 +56,12 @@ public final class TaskGrpcService extends TaskServiceImplBase {
 
     @Override
     public void createTask(CreateTaskRequest request, StreamObserver<CreateTaskResponse> observer) {
-        replies.write(request, observer, TaskProtos::toDraft, tasks::create, TaskProtos::toCreateResponse);
+        replies.write(
+                request,
+                observer,
+                r -> tasks.checkElsewhere(TaskProtos.toDraft(r)),
+                tasks::create,
+                TaskProtos::toCreateResponse);
     }
 
     @Override
@@ -76,7 +81,12 @@ public final class TaskGrpcService extends TaskServiceImplBase {
 
     @Override
     public void updateTask(UpdateTaskRequest request, StreamObserver<UpdateTaskResponse> observer) {
-        replies.write(request, observer, TaskProtos::toEdit, tasks::update, TaskProtos::toUpdateResponse);
+        replies.write(
+                request,
+                observer,
+                r -> tasks.checkElsewhere(TaskProtos.toEdit(r)),
+                tasks::update,
+                TaskProtos::toUpdateResponse);
     }
 
     @Override

@@ -115,7 +115,8 @@ final class TaskProtos {
         return new Tasks.Edit(
                 ResourceIds.required(task.getTaskId(), "task.task_id"),
                 task.getEtag(),
-                present -> edited(present, paths, given));
+                present -> edited(present, paths, given),
+                paths.contains("assigned_agent_id") ? given.assignedAgentId() : null);
     }
 
     private static TaskType orFirst(TaskType type) {

@@ -217,6 +217,14 @@ public record Task(
             return withDispatch(TaskStatus.QUEUED, dispatch, null);
         }
 
+        /** The same, and whoever had it is gone. */
+        State left() {
+            return withDispatch(
+                    TaskStatus.QUEUED,
+                    new Dispatch(dispatch.attempt, true, dispatch.workOrderId, dispatch.queueName, null),
+                    null);
+        }
+
         private State withDispatch(TaskStatus newStatus, Dispatch newDispatch, @Nullable Instant newStartedAt) {
             return new State(newStatus, reason, progress, newDispatch, outcome, newStartedAt, null);
         }

@@ -209,6 +209,17 @@ public final class TaskFlow {
         return current(tx, rested);
     }
 
+    /** Has the order of the current attempt cancelled: it is as if the attempt had not been. */
+    Task interrupt(Tx tx, Locked locked, String why) {
+        recall(tx, locked.task(), why);
+        return takeBack(tx, locked, why);
+    }
+
+    /** The worker is gone, and the order waits in the queue again. */
+    Task left(Tx tx, Locked locked) {
+        return write(tx, locked.task(), locked.task().state().left());
+    }
+
     /** Somebody works on a task. */
     Task report(Tx tx, Locked locked, Task.Progress progress, String reason) {
         var task = locked.task();

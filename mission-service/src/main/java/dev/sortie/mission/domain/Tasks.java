@@ -26,13 +26,21 @@ public final class Tasks {
     private final TaskStore tasks;
     private final TaskDependencyStore dependencies;
     private final TaskFlow flow;
+    private final TaskAssignees assignees;
     private final Moves moves;
     private final Ids ids;
 
-    public Tasks(TaskStore tasks, TaskDependencyStore dependencies, TaskFlow flow, Moves moves, Ids ids) {
+    public Tasks(
+            TaskStore tasks,
+            TaskDependencyStore dependencies,
+            TaskFlow flow,
+            TaskAssignees assignees,
+            Moves moves,
+            Ids ids) {
         this.tasks = tasks;
         this.dependencies = dependencies;
         this.flow = flow;
+        this.assignees = assignees;
         this.moves = moves;
         this.ids = ids;
     }
@@ -50,8 +58,13 @@ public final class Tasks {
      *
      * @param etag the version that it must still have; empty means any
      * @param change makes the new values from the present ones
+     * @param agentId the agent for whom it shall be meant; null when that stays as it is, and for any
      */
-    public record Edit(UUID id, String etag, UnaryOperator<Task.Fields> change) {}
+    public record Edit(
+            UUID id,
+            String etag,
+            UnaryOperator<Task.Fields> change,
+            @Nullable UUID agentId) {}
 
     /**
      * A task that shall move, or go.
@@ -93,6 +106,22 @@ public final class Tasks {
 
     /** A dependency, and the task that depends as it is now. */
     public record Linked(TaskDependency dependency, Task task) {}
+
+    /** Refuses a task for an agent that does not exist. Asks another service, hence before the transaction. */
+    public Draft checkElsewhere(Draft draft) {
+        if (draft.fields().assignedAgentId() != null) {
+            assignees.checkAgent(draft.fields().assignedAgentId());
+        }
+        return draft;
+    }
+
+    /** The same of a change. */
+    public Edit checkElsewhere(Edit edit) {
+        if (edit.agentId() != null) {
+            assignees.checkAgent(edit.agentId());
+        }
+        return edit;
+    }
 
     /** Creates a task, PENDING or, where it needs a person and has one, ASSIGNED. */
     public Task create(Tx tx, Draft draft) {

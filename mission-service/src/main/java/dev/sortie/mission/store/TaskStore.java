@@ -115,6 +115,11 @@ public final class TaskStore {
             WHERE created_by = $1::uuid
             RETURNING
             """ + TOLD;
+    private static final String CLEAR_AGENT = """
+            UPDATE tasks SET assigned_agent_id = NULL, updated_at = $3::timestamptz, version = version + 1
+            WHERE task_id = ANY($1::uuid[]) AND assigned_agent_id = $2::uuid
+            RETURNING
+            """ + TOLD;
     private static final String SUBTREE = """
             WITH RECURSIVE subtree (task_id) AS (
                 SELECT $1::uuid
@@ -395,6 +400,15 @@ public final class TaskStore {
      */
     public List<Task> clearCreator(Tx tx, UUID userId) {
         return tx.list(CLEAR_CREATOR, TaskStore::toTask, userId, tx.now());
+    }
+
+    /**
+     * Forgets the agent that tasks are meant for.
+     *
+     * @return what a change tells of each that was, the rest is empty
+     */
+    public List<Task> clearAgent(Tx tx, Collection<UUID> ids, UUID agentId) {
+        return tx.list(CLEAR_AGENT, TaskStore::toTask, ids, agentId, tx.now());
     }
 
     /** A task and all its subtasks, of whatever depth. */

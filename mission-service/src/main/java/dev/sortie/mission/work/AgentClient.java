@@ -2,16 +2,20 @@ package dev.sortie.mission.work;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.ErrorInfo;
+import dev.sortie.agent.v1.AgentServiceGrpc;
+import dev.sortie.agent.v1.AgentServiceGrpc.AgentServiceBlockingStub;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
 import dev.sortie.agent.v1.ExecutionServiceGrpc;
 import dev.sortie.agent.v1.ExecutionServiceGrpc.ExecutionServiceBlockingStub;
 import dev.sortie.agent.v1.GetExecutionRequest;
 import dev.sortie.agent.v1.GetWorkOrderRequest;
+import dev.sortie.agent.v1.ListAgentsRequest;
 import dev.sortie.agent.v1.ListWorkOrdersRequest;
 import dev.sortie.agent.v1.WorkOrderServiceGrpc;
 import dev.sortie.agent.v1.WorkOrderServiceGrpc.WorkOrderServiceBlockingStub;
 import dev.sortie.agent.v1.WorkOrderStatus;
+import dev.sortie.mission.domain.Assignees;
 import dev.sortie.mission.domain.Executions;
 import dev.sortie.mission.domain.Subject;
 import dev.sortie.mission.domain.WorkOrder;
@@ -28,21 +32,24 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** The work orders and executions of agent-service, by its contract. */
-public final class AgentClient implements WorkOrders, Executions {
+/** The work orders, executions and agents of agent-service, by its contract. */
+public final class AgentClient implements WorkOrders, Executions, Assignees {
     private static final long DEADLINE_SECONDS = 5;
     private static final int MAX_REASON = 4_096;
     private static final String STATUS_PREFIX = "WORK_ORDER_STATUS_";
 
     private final WorkOrderServiceBlockingStub stub;
     private final ExecutionServiceBlockingStub executions;
+    private final AgentServiceBlockingStub agents;
 
     /**
      * @param channel to agent-service, with this service's own token
@@ -50,6 +57,7 @@ public final class AgentClient implements WorkOrders, Executions {
     public AgentClient(Channel channel) {
         this.stub = WorkOrderServiceGrpc.newBlockingStub(channel);
         this.executions = ExecutionServiceGrpc.newBlockingStub(channel);
+        this.agents = AgentServiceGrpc.newBlockingStub(channel);
     }
 
     @Override
@@ -158,6 +166,26 @@ public final class AgentClient implements WorkOrders, Executions {
             if (failed.getStatus().getCode() == Status.Code.NOT_FOUND) {
                 return false;
             }
+            throw translate(failed);
+        }
+    }
+
+    @Override
+    public Set<UUID> agents(Collection<UUID> agentIds) {
+        var request = ListAgentsRequest.newBuilder().setPageSize(500);
+        agentIds.forEach(id -> request.addAgentIds(id.toString()));
+        var found = new HashSet<UUID>();
+        try {
+            String token;
+            do {
+                var page = agents.withDeadlineAfter(DEADLINE_SECONDS, TimeUnit.SECONDS)
+                        .listAgents(request.build());
+                page.getAgentsList().forEach(agent -> found.add(UUID.fromString(agent.getAgentId())));
+                token = page.getNextPageToken();
+                request.setPageToken(token);
+            } while (!token.isEmpty());
+            return found;
+        } catch (StatusRuntimeException failed) {
             throw translate(failed);
         }
     }

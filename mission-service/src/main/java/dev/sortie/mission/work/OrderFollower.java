@@ -6,6 +6,7 @@ import dev.sortie.change.v1.ChangeKind;
 import dev.sortie.mission.domain.OrderOutcomes.News;
 import dev.sortie.mission.domain.Outcomes;
 import dev.sortie.mission.domain.Subject;
+import dev.sortie.mission.domain.TaskAssignees;
 import dev.sortie.mission.domain.WorkOrder;
 import dev.sortie.mission.domain.WorkOrders;
 import dev.sortie.mission.domain.WorkOrdersException;
@@ -26,8 +27,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Hears what becomes of orders, and has it applied. The cursor moves in the transaction of an outcome,
- * so that a crash loses none.
+ * Hears what becomes of orders, and has it applied, and which agents and workers are gone. The cursor moves in the
+ * transaction of an outcome, so that a crash loses none.
  *
  * <p>Every replica follows; which of them applies an outcome is decided by the row of what the order is for. Whoever finds the cursor
  * elsewhere than it left it leaves it there, and goes on from there the next time: a position that any replica wrote is
@@ -35,7 +36,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class OrderFollower implements ChangeFollower.Handler {
     /** What to follow. */
-    public static final Set<String> RESOURCES = Set.of("work_order");
+    public static final Set<String> RESOURCES = Set.of("work_order", "worker", "agent");
 
     static final String FEED = "agent-service/work_order";
 
@@ -46,6 +47,7 @@ public final class OrderFollower implements ChangeFollower.Handler {
     private final FeedCursorStore cursors;
     private final Outcomes outcomes;
     private final WorkOrders orders;
+    private final TaskAssignees assignees;
     private final Runnable reconcile;
     private String known = "";
 
@@ -53,11 +55,17 @@ public final class OrderFollower implements ChangeFollower.Handler {
      * @param reconcile looks at everything that awaits an order, for when changes may have been missed
      */
     public OrderFollower(
-            Database database, FeedCursorStore cursors, Outcomes outcomes, WorkOrders orders, Runnable reconcile) {
+            Database database,
+            FeedCursorStore cursors,
+            Outcomes outcomes,
+            WorkOrders orders,
+            TaskAssignees assignees,
+            Runnable reconcile) {
         this.database = database;
         this.cursors = cursors;
         this.outcomes = outcomes;
         this.orders = orders;
+        this.assignees = assignees;
         this.reconcile = reconcile;
     }
 
@@ -69,7 +77,10 @@ public final class OrderFollower implements ChangeFollower.Handler {
 
     @Override
     public void apply(List<Change> changes, String cursor) {
-        var heard = changes.stream().flatMap(change -> hear(change).stream()).toList();
+        var heard = changes.stream()
+                .filter(change -> change.getResourceType().equals("work_order"))
+                .flatMap(change -> hear(change).stream())
+                .toList();
         // Most orders are nobody's here, or were dealt with by another replica: one look spares asking for each.
         var concerned = new HashSet<Subject>();
         for (var kind : Subject.Kind.values()) {
@@ -88,8 +99,31 @@ public final class OrderFollower implements ChangeFollower.Handler {
                 apply(one);
             }
         }
+        // Orders as they are by now, hence first: what a worker finished before it went is known.
+        changes.forEach(this::forget);
         if (!cursor.equals(known)) {
             moveCursor(cursor);
+        }
+    }
+
+    /** Forgets an agent or a worker that is gone. */
+    private void forget(Change change) {
+        boolean isDeleted = change.getKind() == ChangeKind.CHANGE_KIND_DELETED;
+        switch (change.getResourceType()) {
+            case "agent" -> {
+                if (isDeleted) {
+                    uuid(change.getResourceId()).ifPresent(assignees::forgetAgent);
+                }
+            }
+            case "worker" -> {
+                if (isDeleted
+                        || change.getAttributes()
+                                .getFieldsOrDefault("deregistered", NONE)
+                                .getBoolValue()) {
+                    uuid(change.getResourceId()).ifPresent(assignees::forgetWorker);
+                }
+            }
+            default -> {}
         }
     }
 

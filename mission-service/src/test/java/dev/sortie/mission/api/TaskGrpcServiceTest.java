@@ -24,9 +24,11 @@ import dev.sortie.mission.v1.TaskOrder;
 import dev.sortie.mission.v1.TaskServiceGrpc.TaskServiceBlockingStub;
 import dev.sortie.mission.v1.TaskStatus;
 import dev.sortie.mission.v1.UserRole;
+import dev.sortie.mission.work.FakeAgentService;
 import dev.sortie.runtime.testing.StatusAssert;
 import dev.sortie.type.v1.Priority;
 import dev.sortie.type.v1.TaskType;
+import io.grpc.Status;
 import io.grpc.Status.Code;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -39,7 +41,15 @@ import org.junit.jupiter.api.Test;
 
 class TaskGrpcServiceTest {
     @AutoClose
-    private static final MissionFixture MISSION = MissionFixture.start();
+    private static final FakeAgentService AGENT = FakeAgentService.start();
+
+    static {
+        AGENT.refuse(Status.UNAVAILABLE, ""); // orders stay where they are
+    }
+
+    @AutoClose
+    private static final MissionFixture MISSION =
+            MissionFixture.start(settings -> settings.withAgent(AGENT.address(), ""));
 
     private final TaskCalls developer = TaskCalls.of(MISSION.developer());
     private final TaskServiceBlockingStub tasks = developer.tasks();
@@ -62,7 +72,7 @@ class TaskGrpcServiceTest {
                 .addTags("sky")
                 .addTags("night")
                 .setAssignedUserId(owner)
-                .setAssignedAgentId(UUID.randomUUID().toString())
+                .setAssignedAgentId(AGENT.addAgent())
                 .setAssignedAgentType("CODEGEN")
                 .setEstimatedEffort(Duration.newBuilder().setSeconds(5_400))
                 .setMobileTaskId("m-1")
@@ -461,7 +471,7 @@ class TaskGrpcServiceTest {
     void listsTasksByEveryFilter() {
         var somebody = MISSION.newPerson(UserRole.USER_ROLE_DEVELOPER);
         var theirs = TaskCalls.of(MISSION.with(somebody.token()));
-        var agent = UUID.randomUUID().toString();
+        var agent = AGENT.addAgent();
         var parent = theirs.create("Parent");
         MISSION.clock().advance(java.time.Duration.ofMillis(1));
         var task = theirs.create(person("Found")

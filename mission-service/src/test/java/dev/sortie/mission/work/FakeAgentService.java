@@ -4,6 +4,8 @@ import com.google.protobuf.Any;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
 import com.google.rpc.ErrorInfo;
+import dev.sortie.agent.v1.Agent;
+import dev.sortie.agent.v1.AgentServiceGrpc.AgentServiceImplBase;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.CancelWorkOrderResponse;
 import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
@@ -14,6 +16,8 @@ import dev.sortie.agent.v1.GetExecutionRequest;
 import dev.sortie.agent.v1.GetExecutionResponse;
 import dev.sortie.agent.v1.GetWorkOrderRequest;
 import dev.sortie.agent.v1.GetWorkOrderResponse;
+import dev.sortie.agent.v1.ListAgentsRequest;
+import dev.sortie.agent.v1.ListAgentsResponse;
 import dev.sortie.agent.v1.ListWorkOrdersRequest;
 import dev.sortie.agent.v1.ListWorkOrdersResponse;
 import dev.sortie.agent.v1.WorkOrder;
@@ -60,6 +64,7 @@ public final class FakeAgentService implements AutoCloseable {
     private int lookups;
     private boolean silent;
     private final Set<String> executions = new HashSet<>();
+    private final Set<String> agents = new HashSet<>();
     private final List<StreamObserver<?>> unanswered = new ArrayList<>();
     private Server server;
     private int port;
@@ -80,6 +85,7 @@ public final class FakeAgentService implements AutoCloseable {
                     .executor(Executors.newVirtualThreadPerTaskExecutor())
                     .addService(new Orders())
                     .addService(new Attempts())
+                    .addService(new Agents())
                     .addService(new Changes())
                     .build()
                     .start();
@@ -274,6 +280,70 @@ public final class FakeAgentService implements AutoCloseable {
         var id = UUID.randomUUID().toString();
         executions.add(id);
         return id;
+    }
+
+    /** Has an agent from now on. */
+    public synchronized String addAgent() {
+        var id = UUID.randomUUID().toString();
+        agents.add(id);
+        return id;
+    }
+
+    /** Somebody deletes an agent. */
+    public synchronized void deleteAgent(String agentId) {
+        agents.remove(agentId);
+        log("agent", agentId, ChangeKind.CHANGE_KIND_DELETED, Struct.getDefaultInstance());
+    }
+
+    /** An agent is gone, and nothing says so. */
+    public synchronized void loseAgent(String agentId) {
+        agents.remove(agentId);
+    }
+
+    /** A worker goes; what it holds waits again. */
+    public synchronized void deregister(String workerId) {
+        orders.values().stream()
+                .filter(order -> order.getStatus() == WorkOrderStatus.WORK_ORDER_STATUS_CLAIMED
+                        && order.getWorkerId().equals(workerId))
+                .map(WorkOrder::getWorkOrderId)
+                .toList()
+                .forEach(id -> end(id, WorkOrderStatus.WORK_ORDER_STATUS_PENDING));
+        log(
+                "worker",
+                workerId,
+                ChangeKind.CHANGE_KIND_UPDATED,
+                Struct.newBuilder()
+                        .putFields("status", text("OFFLINE"))
+                        .putFields(
+                                "deregistered",
+                                Value.newBuilder().setBoolValue(true).build())
+                        .build());
+    }
+
+    private synchronized void log(String resource, String id, ChangeKind kind, Struct attributes) {
+        log.add(Change.newBuilder()
+                .setResourceType(resource)
+                .setResourceId(id)
+                .setKind(kind)
+                .setVersion(2)
+                .setAttributes(attributes)
+                .setCursor(cursor(log.size() + 1))
+                .build());
+        notifyAll();
+    }
+
+    private final class Agents extends AgentServiceImplBase {
+        @Override
+        public void listAgents(ListAgentsRequest request, StreamObserver<ListAgentsResponse> observer) {
+            synchronized (FakeAgentService.this) {
+                var page = ListAgentsResponse.newBuilder();
+                request.getAgentIdsList().stream()
+                        .filter(agents::contains)
+                        .forEach(id -> page.addAgents(Agent.newBuilder().setAgentId(id)));
+                observer.onNext(page.build());
+                observer.onCompleted();
+            }
+        }
     }
 
     private final class Attempts extends ExecutionServiceImplBase {
