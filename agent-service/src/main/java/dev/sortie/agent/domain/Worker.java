@@ -16,9 +16,9 @@ import org.jspecify.annotations.Nullable;
  * @param heldClaims how many claims it holds
  * @param drainAt since when it gets nothing more; null while it gets work
  * @param capabilities by name; empty where it was not asked for them
+ * @param deregisteredAt when it was taken out of service for good; null while it may claim
  * @param agentId as which it works; null for none
  * @param agentDeactivatedAt when that agent was taken out of service; null while it is in it, and without one
- * @param deregisteredAt when it was taken out of service for good; null while it may claim
  */
 public record Worker(
         UUID id,
@@ -53,7 +53,8 @@ public record Worker(
             @Nullable UUID agentId) {}
 
     Draft draft() {
-        return new Draft(name, type, softwareVersion, maxConcurrentTasks, leaseDuration, contextWindowSize, config, agentId);
+        return new Draft(
+                name, type, softwareVersion, maxConcurrentTasks, leaseDuration, contextWindowSize, config, agentId);
     }
 
     Worker with(List<Capability> known) {
