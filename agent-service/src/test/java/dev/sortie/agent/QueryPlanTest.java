@@ -162,14 +162,14 @@ class QueryPlanTest {
     void claimsInTheOrderOfTheIndexOfTheLine() throws Exception {
         var worker = agent.register(100);
         var used = explained(() -> claims(worker, 20, ManyOrders.PLAIN));
-        assertThat(used).contains("work_order_states_line_idx", "work_orders_pkey");
+        assertThat(used).contains("work_order_states_waiting_idx", "work_orders_pkey");
     }
 
     @Test
     void claimsTheHeadsOfLanesOnly() throws Exception {
         var worker = agent.register(100);
         var used = explained(() -> claims(worker, 20, ManyOrders.LANED));
-        assertThat(used).contains("work_order_states_laned_idx");
+        assertThat(used).contains("work_order_states_waiting_in_lanes_idx");
     }
 
     @Test
@@ -177,7 +177,7 @@ class QueryPlanTest {
         var worker = agent.register(100);
         claims(worker, 1, ManyOrders.LANED); // known from now on to be claimed from in turn
         var used = explained(() -> claims(worker, 20, ManyOrders.PLAIN, ManyOrders.LANED, "queue-7"));
-        assertThat(used).contains("work_order_states_line_idx", "work_order_states_laned_idx");
+        assertThat(used).contains("work_order_states_waiting_idx", "work_order_states_waiting_in_lanes_idx");
     }
 
     @Test
@@ -346,8 +346,8 @@ class QueryPlanTest {
         });
         assertThat(used)
                 .contains(
-                        "work_order_states_line_idx",
-                        "work_order_states_laned_idx",
+                        "work_order_states_waiting_idx",
+                        "work_order_states_waiting_in_lanes_idx",
                         "work_order_states_due_idx",
                         "work_order_states_queue_status_idx");
     }
@@ -355,9 +355,9 @@ class QueryPlanTest {
     @Test
     void findsThePlaceOfAnOrderByTheIndexOfTheLine() throws Exception {
         var last = agent.enqueue(order(ManyOrders.PLAIN));
-        assertThat(explained(() -> explain(last))).contains("work_order_states_line_idx");
+        assertThat(explained(() -> explain(last))).contains("work_order_states_waiting_idx");
         var laned = agent.enqueue(order(ManyOrders.LANED).setFairnessKey("f-1"));
-        assertThat(explained(() -> explain(laned))).contains("work_order_states_laned_idx");
+        assertThat(explained(() -> explain(laned))).contains("work_order_states_waiting_in_lanes_idx");
     }
 
     private static void explain(WorkOrder order) {

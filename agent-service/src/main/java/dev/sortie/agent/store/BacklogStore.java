@@ -25,12 +25,12 @@ public final class BacklogStore {
                 (SELECT count(*) FROM (
                     SELECT FROM work_order_states s
                     WHERE s.queue_name = q.queue_name AND s.lane_id IS NULL AND s.claim_rank IS NOT NULL
-                      AND s.lease_expires_at IS NULL AND s.completed_at IS NULL
+                      AND s.claim_hash IS NULL AND s.completed_at IS NULL
                     ORDER BY s.claim_rank, s.work_order_id LIMIT 100000) c)
                 + (SELECT count(*) FROM (
                     SELECT FROM work_order_states s
                     WHERE s.queue_name = q.queue_name AND s.lane_id IS NOT NULL AND s.claim_rank IS NOT NULL
-                      AND s.lease_expires_at IS NULL AND s.completed_at IS NULL
+                      AND s.claim_hash IS NULL AND s.completed_at IS NULL
                     ORDER BY s.lane_id, s.claim_rank, s.work_order_id LIMIT 100000) c)
                 + (SELECT count(*) FROM (
                     SELECT FROM work_order_states s
@@ -65,7 +65,7 @@ public final class BacklogStore {
                         SELECT greatest(s.run_at, uuid_extract_timestamp(s.work_order_id)) AS since
                         FROM work_order_states s
                         WHERE s.queue_name = q.queue_name AND s.lane_id IS NULL AND s.claim_rank IS NOT NULL
-                          AND s.lease_expires_at IS NULL AND s.completed_at IS NULL
+                          AND s.claim_hash IS NULL AND s.completed_at IS NULL
                         ORDER BY s.claim_rank, s.work_order_id LIMIT 500) c),
                     (SELECT min(c.since) FROM (
                         SELECT greatest(s.run_at, uuid_extract_timestamp(s.work_order_id)) AS since

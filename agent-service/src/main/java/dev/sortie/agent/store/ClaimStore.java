@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 public final class ClaimStore {
     // Of queues that are not claimed from in turn. Who does not see yet that a queue is does not see the first order
     // either that made it so: both come with one commit, and this is one statement.
-    // Not by their status but by what follows from it, as the index has it (see V17).
+    // Not by their status but by what follows from it, as the index has it (see V17 and V60).
     // In the order of the index, no further than it must: it locks what it takes, and passes over what others have
     // locked. Columns of the state come from the locked row, which may be newer than the snapshot.
     private static final String LOCK_CLAIMABLE = """
@@ -55,7 +55,7 @@ public final class ClaimStore {
                             s.worker_id, s.updated_at, s.version
                         FROM work_order_states s
                         WHERE s.queue_name = q.queue_name AND s.lane_id IS NULL AND s.claim_rank IS NOT NULL
-                          AND s.lease_expires_at IS NULL AND s.completed_at IS NULL AND s.run_at <= $2::timestamptz
+                          AND s.claim_hash IS NULL AND s.completed_at IS NULL AND s.run_at <= $2::timestamptz
                           AND (s.expires_at IS NULL OR s.expires_at > $2::timestamptz)
                         ORDER BY s.claim_rank, s.work_order_id
                         LIMIT $3::integer
@@ -315,13 +315,13 @@ public final class ClaimStore {
                 (SELECT count(*)::integer FROM (
                     SELECT 1 FROM work_order_states s
                     WHERE s.queue_name = q.queue_name AND s.lane_id IS NULL AND s.claim_rank IS NOT NULL
-                      AND s.lease_expires_at IS NULL AND s.completed_at IS NULL AND s.run_at <= $2::timestamptz
+                      AND s.claim_hash IS NULL AND s.completed_at IS NULL AND s.run_at <= $2::timestamptz
                       AND (s.expires_at IS NULL OR s.expires_at > $2::timestamptz)
                     ORDER BY s.claim_rank, s.work_order_id LIMIT 100) ready)
                 + (SELECT count(*)::integer FROM (
                     SELECT 1 FROM work_order_states s
                     WHERE s.queue_name = q.queue_name AND s.lane_id IS NOT NULL AND s.claim_rank IS NOT NULL
-                      AND s.lease_expires_at IS NULL AND s.completed_at IS NULL AND s.run_at <= $2::timestamptz
+                      AND s.claim_hash IS NULL AND s.completed_at IS NULL AND s.run_at <= $2::timestamptz
                       AND (s.expires_at IS NULL OR s.expires_at > $2::timestamptz)
                     ORDER BY s.lane_id, s.claim_rank, s.work_order_id LIMIT 100) laned)
                 + (SELECT count(*)::integer FROM (

@@ -28,7 +28,7 @@ public final class ExplanationStore {
                 (SELECT count(*)::integer FROM (
                     SELECT FROM work_order_states s
                     WHERE s.queue_name = $1::text AND s.lane_id IS NULL AND s.claim_rank IS NOT NULL
-                      AND s.lease_expires_at IS NULL AND s.completed_at IS NULL AND s.run_at <= $4::timestamptz
+                      AND s.claim_hash IS NULL AND s.completed_at IS NULL AND s.run_at <= $4::timestamptz
                       AND (s.expires_at IS NULL OR s.expires_at > $4::timestamptz)
                       AND (s.claim_rank, s.work_order_id) < ($2::timestamptz, $3::uuid)
                     ORDER BY s.claim_rank, s.work_order_id

@@ -66,7 +66,7 @@ public final class LaneStore {
                 SELECT s.work_order_id, s.claim_rank
                 FROM work_order_states s
                 WHERE s.queue_name = l.queue_name AND s.lane_id = l.lane_id AND s.claim_rank IS NOT NULL
-                  AND s.lease_expires_at IS NULL AND s.completed_at IS NULL AND s.run_at <= $4::timestamptz
+                  AND s.claim_hash IS NULL AND s.completed_at IS NULL AND s.run_at <= $4::timestamptz
                   AND (s.expires_at IS NULL OR s.expires_at > $4::timestamptz)
                 ORDER BY s.claim_rank, s.work_order_id
                 LIMIT $5::integer
@@ -78,7 +78,7 @@ public final class LaneStore {
                 SELECT s.work_order_id, s.claim_rank
                 FROM work_order_states s
                 WHERE s.queue_name = q.queue_name AND s.lane_id IS NULL AND s.claim_rank IS NOT NULL
-                  AND s.lease_expires_at IS NULL AND s.completed_at IS NULL AND s.run_at <= $4::timestamptz
+                  AND s.claim_hash IS NULL AND s.completed_at IS NULL AND s.run_at <= $4::timestamptz
                   AND (s.expires_at IS NULL OR s.expires_at > $4::timestamptz)
                 ORDER BY s.claim_rank, s.work_order_id
                 LIMIT $5::integer
@@ -126,7 +126,7 @@ public final class LaneStore {
               AND NOT EXISTS (
                 SELECT FROM work_order_states s
                 WHERE s.queue_name = l.queue_name AND s.lane_id = l.lane_id AND s.claim_rank IS NOT NULL
-                  AND s.lease_expires_at IS NULL AND s.completed_at IS NULL)
+                  AND s.claim_hash IS NULL AND s.completed_at IS NULL)
               AND NOT EXISTS (
                 SELECT FROM work_order_states s
                 WHERE s.queue_name = l.queue_name AND s.status = 'CLAIMED' AND s.lane_id = l.lane_id)
