@@ -61,7 +61,9 @@ public final class SqlFailures {
     /** The client has no types for these. */
     private static boolean isClosed(@Nullable String message) {
         return message != null
-                && (message.startsWith("Connection is not active") || message.equals("Connection was closed"));
+                && (message.startsWith("Connection is not active")
+                        || message.equals("Connection was closed")
+                        || message.startsWith("Pending requests failed to be sent due to connection"));
     }
 
     /** A broken constraint as its own type, so that stores need not know the client's. */
