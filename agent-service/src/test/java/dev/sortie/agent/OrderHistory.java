@@ -45,6 +45,8 @@ final class OrderHistory {
             String id,
             String queueName,
             String concurrencyKey,
+            String fairnessKey,
+            int priority,
             int maxRetries,
             String status,
             int retryCount,
@@ -67,7 +69,7 @@ final class OrderHistory {
             each(
                     connection,
                     """
-                    SELECT o.work_order_id, o.queue_name, o.concurrency_key, o.max_retries, s.status, s.retry_count,
+                    SELECT o.work_order_id, o.queue_name, o.concurrency_key, o.fairness_key, o.priority, o.max_retries, s.status, s.retry_count,
                         s.version, coalesce((r.result->>'n')::double precision, -1)
                     FROM work_orders o
                     JOIN work_order_states s USING (work_order_id)
@@ -80,11 +82,13 @@ final class OrderHistory {
                                     rows.getString(1),
                                     rows.getString(2),
                                     rows.getString(3),
-                                    rows.getInt(4),
-                                    rows.getString(5),
+                                    rows.getString(4),
+                                    rows.getInt(5),
                                     rows.getInt(6),
-                                    rows.getLong(7),
-                                    rows.getDouble(8))));
+                                    rows.getString(7),
+                                    rows.getInt(8),
+                                    rows.getLong(9),
+                                    rows.getDouble(10))));
             each(
                     connection,
                     """
