@@ -15,3 +15,5 @@ ALTER TABLE queue_lanes SET (
     autovacuum_analyze_scale_factor = 0.05, autovacuum_analyze_threshold = 200);
 ALTER TABLE workers SET (
     autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE queue_activity SET (
+    autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);

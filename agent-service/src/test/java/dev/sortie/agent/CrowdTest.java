@@ -87,8 +87,8 @@ class CrowdTest {
                 .setConcurrencyLimitPerKey(LIMIT_PER_KEY)
                 .setPriorityAging(seconds(86_400))
                 .setDefaultRetryPolicy(RetryPolicy.newBuilder()
-                        .setInitialBackoff(com.google.protobuf.Duration.newBuilder()
-                                .setNanos(50_000_000)));
+                        .setInitialBackoff(
+                                com.google.protobuf.Duration.newBuilder().setNanos(50_000_000)));
         WEIGHTS.forEach((key, weight) -> queue.addFairnessWeights(
                 FairnessWeight.newBuilder().setFairnessKey(key).setWeight(weight)));
         server.queues().putQueue(PutQueueRequest.newBuilder().setQueue(queue).build());
@@ -174,8 +174,9 @@ class CrowdTest {
         history.checkMoves();
         history.checkHeld("queue", _ -> QUEUE, _ -> LIMIT);
         history.checkHeld("key", claim -> claim.order().concurrencyKey(), _ -> LIMIT_PER_KEY);
-        assertThat(history.orders().values()).hasSize(ORDERS).allMatch(order -> order.status()
-                .equals("COMPLETED"));
+        assertThat(history.orders().values())
+                .hasSize(ORDERS)
+                .allMatch(order -> order.status().equals("COMPLETED"));
         assertThat(history.attempts().values().stream()
                         .filter(attempt -> attempt.status().equals("FAILED")))
                 .hasSize(failures.get())
@@ -189,8 +190,8 @@ class CrowdTest {
         for (int priority = 1; priority <= PRIORITIES; priority++) {
             int level = priority;
             var claims = history.claims().stream()
-                    .filter(claim -> claim.order().priority() == level
-                            && claim.event().attempt() == 1)
+                    .filter(claim ->
+                            claim.order().priority() == level && claim.event().attempt() == 1)
                     .toList();
             int counted = claims.size() * 4 / 5;
             var shares = claims.stream()

@@ -48,6 +48,9 @@ final class QueueModel {
         Instant diedAt = Instant.MAX;
         String workerId = "";
         String token = "";
+        /** How far the work has got; 0 when nobody has said anything. */
+        double checkpoint;
+
         Instant leaseEnds = Instant.MIN;
         Instant attemptEnds = Instant.MIN;
         // What became of each token that was given.
@@ -185,25 +188,42 @@ final class QueueModel {
         order.attemptEnds = now.plus(TIMEOUT);
     }
 
+    /**
+     * How a claim is to end.
+     *
+     * @param how COMPLETED, FAILED or RELEASED
+     * @param next when a failed attempt may be followed by another
+     * @param checkpoint how far the work had got; 0 for nothing new
+     */
+    record End(String how, boolean isRetryable, Instant next, double checkpoint) {}
+
     /** True when an end of a claim is accepted: it is current, or was ended in the same way before. */
-    boolean end(String id, String token, String how, boolean isRetryable, Instant next, Instant now) {
+    boolean end(String id, String token, End end, Instant now) {
         var order = orders.get(id);
         if (!order.isCurrent(token, now)) {
-            return how.equals(order.ended.get(token));
+            return end.how.equals(order.ended.get(token));
         }
+        keep(order, end.checkpoint);
+        var how = end.how;
         switch (how) {
-            case "FAILED" -> order.again(how, isRetryable, next, now);
+            case "FAILED" -> order.again(how, end.isRetryable, end.next, now);
             case "RELEASED" -> order.end(how, "PENDING");
             default -> order.end(how, how);
         }
         return true;
     }
 
-    boolean heartbeat(String id, String token, Instant now) {
+    private static void keep(Order order, double checkpoint) {
+        order.checkpoint = checkpoint == 0 ? order.checkpoint : checkpoint;
+    }
+
+    /** @param checkpoint 0 for nothing new */
+    boolean heartbeat(String id, String token, double checkpoint, Instant now) {
         var order = orders.get(id);
         if (!order.isCurrent(token, now)) {
             return false;
         }
+        keep(order, checkpoint);
         var wished = now.plus(LEASE);
         order.leaseEnds = wished.isBefore(order.attemptEnds) ? wished : order.attemptEnds;
         return true;

@@ -4,8 +4,10 @@ import static dev.sortie.agent.AgentFixture.claim;
 import static dev.sortie.agent.AgentFixture.order;
 import static dev.sortie.agent.AgentFixture.reference;
 import static dev.sortie.agent.AgentFixture.seconds;
+import static dev.sortie.agent.AgentFixture.struct;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.Value;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.CapabilityLevel;
 import dev.sortie.agent.v1.CapabilityRequirement;
@@ -15,8 +17,10 @@ import dev.sortie.agent.v1.PauseQueueRequest;
 import dev.sortie.agent.v1.PutQueueRequest;
 import dev.sortie.agent.v1.Queue;
 import dev.sortie.agent.v1.RedriveWorkOrdersRequest;
+import dev.sortie.agent.v1.ReleaseWorkRequest;
 import dev.sortie.agent.v1.ResumeQueueRequest;
 import dev.sortie.agent.v1.SetWorkerCapabilitiesRequest;
+import dev.sortie.agent.v1.WorkCheckpoint;
 import dev.sortie.agent.v1.WorkFailure;
 import dev.sortie.agent.v1.WorkOrder;
 import dev.sortie.agent.v1.WorkerCapability;
@@ -76,6 +80,7 @@ class ReplicaOrderTest {
         private final QueueModel model = new QueueModel();
         private final List<QueueModel.Worker> workers = new ArrayList<>();
         private final List<ClaimedWork> claims = new ArrayList<>();
+        private double checkpoints;
 
         Run(long seed) {
             this.random = new Random(seed);
@@ -220,6 +225,11 @@ class ReplicaOrderTest {
                 var id = claimed.getWorkOrder().getWorkOrderId();
                 model.claimed(id, claimed.getClaimToken(), now);
                 assertThat(claimed.getAttempt()).isEqualTo(model.orders().get(id).retries + 1);
+                assertThat(claimed.getCheckpoint()
+                                .getFieldsOrDefault("at", Value.getDefaultInstance())
+                                .getNumberValue())
+                        .as("how far the work had got on %s", id)
+                        .isEqualTo(model.orders().get(id).checkpoint);
                 claims.add(claimed);
             }
         }
@@ -237,27 +247,45 @@ class ReplicaOrderTest {
             if (delay != null) {
                 failure.setRetryDelay(seconds(delay.toSeconds()));
             }
-            boolean isAccepted = accepts(() -> switch (how) {
-                case "COMPLETED" -> !server().complete(claimed).getOutcomes(0).hasError();
-                case "FAILED" ->
-                    !server().fail(failure.setNonRetryable(!isRetryable))
-                            .getOutcomes(0)
-                            .hasError();
-                default -> {
-                    server().release(claimed);
-                    yield true;
-                }
+            double checkpoint = how.equals("COMPLETED") ? 0 : checkpoint();
+            if (checkpoint > 0) {
+                failure.setCheckpoint(struct("at", checkpoint));
+            }
+            var release = ReleaseWorkRequest.newBuilder()
+                    .addClaims(reference(claimed))
+                    .addAllCheckpoints(checkpoints(claimed, checkpoint))
+                    .build();
+            boolean isAccepted = accepts(() -> {
+                var outcome = switch (how) {
+                    case "COMPLETED" -> server().complete(claimed).getOutcomes(0);
+                    case "FAILED" ->
+                        server().fail(failure.setNonRetryable(!isRetryable)).getOutcomes(0);
+                    default -> server().work().releaseWork(release).getOutcomes(0);
+                };
+                return !outcome.hasError();
             });
             assertThat(isAccepted)
                     .as("%s of %s", how, claimed)
                     .isEqualTo(model.end(
                             claimed.getWorkOrder().getWorkOrderId(),
                             claimed.getClaimToken(),
-                            how,
-                            isRetryable,
-                            next,
+                            new QueueModel.End(how, isRetryable, next, checkpoint),
                             now));
             settle();
+        }
+
+        /** How far some work has got, now and then: a number that was not there before. */
+        private double checkpoint() {
+            return random.nextBoolean() ? ++checkpoints : 0;
+        }
+
+        private static List<WorkCheckpoint> checkpoints(ClaimedWork claimed, double checkpoint) {
+            return checkpoint == 0
+                    ? List.of()
+                    : List.of(WorkCheckpoint.newBuilder()
+                            .setWorkOrderId(claimed.getWorkOrder().getWorkOrderId())
+                            .setCheckpoint(struct("at", checkpoint))
+                            .build());
         }
 
         private void heartbeat() {
@@ -265,17 +293,22 @@ class ReplicaOrderTest {
                 return;
             }
             var claimed = anyClaim();
+            double checkpoint = checkpoint();
             boolean isExtended = accepts(() -> !server().work()
                     .heartbeatWork(HeartbeatWorkRequest.newBuilder()
                             .setWorkerId(claimed.getWorkOrder().getWorkerId())
                             .addClaims(reference(claimed))
+                            .addAllCheckpoints(checkpoints(claimed, checkpoint))
                             .setLeaseDuration(seconds(QueueModel.LEASE.toSeconds()))
                             .build())
                     .getOutcomes(0)
                     .hasError());
             assertThat(isExtended)
                     .isEqualTo(model.heartbeat(
-                            claimed.getWorkOrder().getWorkOrderId(), claimed.getClaimToken(), clock.instant()));
+                            claimed.getWorkOrder().getWorkOrderId(),
+                            claimed.getClaimToken(),
+                            checkpoint,
+                            clock.instant()));
         }
 
         private void cancel() {

@@ -33,8 +33,6 @@ import dev.sortie.agent.v1.WorkerCapability;
 import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.testing.SettableClock;
 import dev.sortie.type.v1.RetryPolicy;
-import io.grpc.Status;
-import io.grpc.StatusRuntimeException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -51,7 +49,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Function;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -77,13 +74,6 @@ class ReplicaRaceTest {
     private static final int BURST = 8;
     private static final Duration RATE_INTERVAL = Duration.ofSeconds(10);
     private static final List<String> QUEUES = List.of("plain", "limited", "rated", "skilled");
-    // What a call may come to at a server whose database or process goes away.
-    private static final Set<Status.Code> LOST = Set.of(
-            Status.Code.UNAVAILABLE,
-            Status.Code.CANCELLED,
-            Status.Code.ABORTED,
-            Status.Code.RESOURCE_EXHAUSTED,
-            Status.Code.DEADLINE_EXCEEDED);
 
     static LongStream seeds() {
         long first = Long.getLong("sortie.model.first-seed", 1);
@@ -194,7 +184,7 @@ class ReplicaRaceTest {
             for (int i = 0; i < count; i++) {
                 request.addWorkOrders(newOrder(random));
             }
-            var orders = insist(random, server -> server.orders().enqueueWorkOrders(request.build()))
+            var orders = replicas.insist(random, server -> server.orders().enqueueWorkOrders(request.build()))
                     .orElseThrow()
                     .getWorkOrdersList();
             assertThat(orders).hasSize(count);
@@ -286,11 +276,11 @@ class ReplicaRaceTest {
         }
 
         private String register(Random random, int most, List<String> skills) throws InterruptedException {
-            var id = insist(random, server -> server.register(most)).orElseThrow();
+            var id = replicas.insist(random, server -> server.register(most)).orElseThrow();
             var request = SetWorkerCapabilitiesRequest.newBuilder().setWorkerId(id);
             skills.forEach(skill -> request.addCapabilities(
                     WorkerCapability.newBuilder().setName(skill).setLevel(CapabilityLevel.CAPABILITY_LEVEL_EXPERT)));
-            insist(random, server -> server.workers().setWorkerCapabilities(request.build()))
+            replicas.insist(random, server -> server.workers().setWorkerCapabilities(request.build()))
                     .orElseThrow();
             capabilities.put(id, Set.copyOf(skills));
             return id;
@@ -309,15 +299,16 @@ class ReplicaRaceTest {
             Optional<ClaimWorkResponse> response;
             if (random.nextInt(3) == 0) {
                 request.setRequestId(UUID.randomUUID().toString());
-                response = insist(random, server -> server.work().claimWork(request.build()));
+                response = replicas.insist(random, server -> server.work().claimWork(request.build()));
                 if (response.isPresent() && response.get().getClaimsCount() > 0 && random.nextInt(3) == 0) {
-                    var again = insist(random, server -> server.work().claimWork(request.build()))
+                    var again = replicas.insist(random, server -> server.work().claimWork(request.build()))
                             .orElseThrow();
                     assertThat(again.getClaimsList()).isEqualTo(response.get().getClaimsList());
                     assertThat(again.getReplayed()).isTrue();
                 }
             } else {
-                response = once(replicas.any(random), server -> server.work().claimWork(request.build()));
+                response = replicas.once(
+                        replicas.any(random), server -> server.work().claimWork(request.build()));
             }
             long until = ticks.incrementAndGet();
             var claims = response.map(ClaimWorkResponse::getClaimsList).orElse(List.of());
@@ -339,8 +330,8 @@ class ReplicaRaceTest {
                             .setClaim(reference(work))
                             .setResult(struct("n", number)))
                     .build();
-            var outcome =
-                    insist(random, server -> server.work().completeWork(request).getOutcomes(0));
+            var outcome = replicas.insist(
+                    random, server -> server.work().completeWork(request).getOutcomes(0));
             if (isAccepted(outcome)) {
                 completedBy
                         .computeIfAbsent(id, _ -> ConcurrentHashMap.newKeySet())
@@ -361,8 +352,8 @@ class ReplicaRaceTest {
                 failure.setRetryDelay(seconds(random.nextInt(10)));
             }
             var request = FailWorkRequest.newBuilder().addFailures(failure).build();
-            if (isAccepted(
-                    insist(random, server -> server.work().failWork(request).getOutcomes(0)))) {
+            if (isAccepted(replicas.insist(
+                    random, server -> server.work().failWork(request).getOutcomes(0)))) {
                 failed.add(work.getExecutionId());
             }
         }
@@ -370,8 +361,8 @@ class ReplicaRaceTest {
         private void release(Random random, ClaimedWork work) throws InterruptedException {
             var request =
                     ReleaseWorkRequest.newBuilder().addClaims(reference(work)).build();
-            if (isAccepted(
-                    insist(random, server -> server.work().releaseWork(request).getOutcomes(0)))) {
+            if (isAccepted(replicas.insist(
+                    random, server -> server.work().releaseWork(request).getOutcomes(0)))) {
                 released.add(work.getExecutionId());
             }
         }
@@ -382,7 +373,7 @@ class ReplicaRaceTest {
                     .addAllClaims(held.stream().map(AgentFixture::reference).toList())
                     .setLeaseDuration(seconds(10))
                     .build();
-            insist(random, server -> server.work().heartbeatWork(request));
+            replicas.insist(random, server -> server.work().heartbeatWork(request));
         }
 
         // The one who manages, and the one who breaks things.
@@ -410,7 +401,7 @@ class ReplicaRaceTest {
             if (id != null) {
                 var request =
                         CancelWorkOrderRequest.newBuilder().setWorkOrderId(id).build();
-                if (insist(random, server -> server.orders().cancelWorkOrder(request))
+                if (replicas.insist(random, server -> server.orders().cancelWorkOrder(request))
                         .isPresent()) {
                     cancelled.add(id);
                 }
@@ -426,31 +417,32 @@ class ReplicaRaceTest {
             if (random.nextBoolean()) {
                 request.setOrdersPerSecond(0.5);
             }
-            insist(random, server -> server.orders().redriveWorkOrders(request.build()));
+            replicas.insist(random, server -> server.orders().redriveWorkOrders(request.build()));
         }
 
         private void pauseForAWhile(Random random) throws InterruptedException {
             var queue = QUEUES.get(random.nextInt(QUEUES.size()));
             var pause = PauseQueueRequest.newBuilder().setQueueName(queue).build();
-            insist(random, server -> server.queues().pauseQueue(pause)).orElseThrow();
+            replicas.insist(random, server -> server.queues().pauseQueue(pause)).orElseThrow();
             long from = ticks.incrementAndGet();
             clock.advance(Duration.ofSeconds(1));
             int steps = stepsDone.get();
-            eventually("others take some steps", () -> stepsDone.get() > steps + 20 || areWorkersDone());
+            Replicas.eventually("others take some steps", () -> stepsDone.get() > steps + 20 || areWorkersDone());
             pauses.add(new Pause(queue, from, ticks.incrementAndGet()));
             var resume = ResumeQueueRequest.newBuilder().setQueueName(queue).build();
-            insist(random, server -> server.queues().resumeQueue(resume)).orElseThrow();
+            replicas.insist(random, server -> server.queues().resumeQueue(resume))
+                    .orElseThrow();
         }
 
         private boolean areWorkersDone() {
-            return stepsDone.get() >= (WORKERS + 1) * STEPS;
+            return stepsDone.get() >= WORKERS * STEPS + 2 * (STEPS / 2);
         }
 
         private Callable<Void> striker(Random random) {
             return () -> {
                 int all = (WORKERS + 2) * STEPS;
                 for (double part : new double[] {0.2, 0.45, 0.7}) {
-                    eventually("there is something to lose", () -> stepsDone.get() > part * all);
+                    Replicas.eventually("there is something to lose", () -> stepsDone.get() > part * all);
                     if (random.nextInt(4) == 0) {
                         replicas.cutSessions();
                     } else {
@@ -476,13 +468,14 @@ class ReplicaRaceTest {
         void bringToAnEnd() throws InterruptedException {
             var random = new Random(seed);
             var id = register(random, 1_000, List.of("skill-0", "skill-1"));
-            eventually("all orders come to their ends", () -> {
+            Replicas.eventually("all orders come to their ends", () -> {
                 clock.advance(Duration.ofSeconds(10));
                 runJobs(replicas.any(random));
                 try {
                     for (var queue : QUEUES) {
                         var request = claim(id, queue).setMaxOrders(100).build();
-                        for (var work : insist(random, server -> server.work().claimWork(request))
+                        for (var work : replicas.insist(
+                                        random, server -> server.work().claimWork(request))
                                 .orElseThrow()
                                 .getClaimsList()) {
                             known.add(work);
@@ -571,44 +564,6 @@ class ReplicaRaceTest {
             assertThat(completed).hasSameSizeAs(completedBy.keySet());
         }
 
-        // Calls.
-
-        /** Makes a call at one server after the other until it is answered; empty when it was refused. */
-        private <T> Optional<T> insist(Random random, Function<AgentFixture, T> call) throws InterruptedException {
-            var answer = new ArrayList<Optional<T>>();
-            eventually("a server answers", () -> {
-                var server = replicas.any(random);
-                try {
-                    answer.add(Optional.of(call.apply(server)));
-                } catch (StatusRuntimeException failure) {
-                    if (!isLost(server, failure)) {
-                        answer.add(Optional.empty());
-                    }
-                }
-                return !answer.isEmpty();
-            });
-            return answer.getFirst();
-        }
-
-        /** Makes a call once; empty when it was refused, or when nobody knows what came of it. */
-        private <T> Optional<T> once(AgentFixture server, Function<AgentFixture, T> call) {
-            try {
-                return Optional.of(call.apply(server));
-            } catch (StatusRuntimeException failure) {
-                isLost(server, failure);
-                return Optional.empty();
-            }
-        }
-
-        private boolean isLost(AgentFixture server, StatusRuntimeException failure) {
-            var code = failure.getStatus().getCode();
-            if (LOST.contains(code) || replicas.isStruck(server)) {
-                return true;
-            }
-            assertThat(code).as(failure.toString()).isEqualTo(Status.Code.FAILED_PRECONDITION);
-            return false;
-        }
-
         @Override
         public void close() {
             replicas.close();
@@ -626,19 +581,5 @@ class ReplicaRaceTest {
     private static <T> T any(java.util.Collection<T> all, Random random) {
         var list = List.copyOf(all);
         return list.isEmpty() ? null : list.get(random.nextInt(list.size()));
-    }
-
-    private interface Condition {
-        boolean holds() throws InterruptedException;
-    }
-
-    private static void eventually(String what, Condition condition) throws InterruptedException {
-        long until = System.nanoTime() + Duration.ofMinutes(3).toNanos();
-        while (!condition.holds()) {
-            if (System.nanoTime() > until) {
-                throw new AssertionError("waited in vain until " + what);
-            }
-            TimeUnit.MILLISECONDS.sleep(3);
-        }
     }
 }

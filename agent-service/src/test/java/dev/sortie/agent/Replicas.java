@@ -1,17 +1,35 @@
 package dev.sortie.agent;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.sortie.runtime.testing.TestDatabase;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.function.Function;
 
 /** Two servers over one database. Either can be struck down at any moment; another one takes its place. */
 final class Replicas implements AutoCloseable {
+    // What a call may come to at a server whose database or process goes away.
+    private static final Set<Status.Code> LOST = Set.of(
+            Status.Code.UNAVAILABLE,
+            Status.Code.CANCELLED,
+            Status.Code.ABORTED,
+            Status.Code.RESOURCE_EXHAUSTED,
+            Status.Code.DEADLINE_EXCEEDED);
+    private static final Duration PATIENCE = Duration.ofMinutes(3);
+
     private final TestDatabase database = AgentFixture.newDatabase();
     private final InstantSource clock;
     private final AtomicReferenceArray<AgentFixture> running = new AtomicReferenceArray<>(2);
@@ -79,9 +97,57 @@ final class Replicas implements AutoCloseable {
         running.set(index, new AgentFixture(database, clock));
     }
 
-    /** True for a server that was ended: whatever it says then is as good as no answer. */
-    boolean isStruck(AgentFixture server) {
-        return struck.contains(server);
+    /** Makes a call at one server after the other until it is answered; empty when it was refused. */
+    <T> Optional<T> insist(Random random, Function<AgentFixture, T> call) throws InterruptedException {
+        var answer = new ArrayList<Optional<T>>();
+        eventually("a server answers", () -> {
+            var server = any(random);
+            try {
+                answer.add(Optional.of(call.apply(server)));
+            } catch (StatusRuntimeException failure) {
+                if (!isLost(server, failure)) {
+                    answer.add(Optional.empty());
+                }
+            }
+            return !answer.isEmpty();
+        });
+        return answer.getFirst();
+    }
+
+    /** Makes a call once; empty when it was refused, or when nobody knows what came of it. */
+    <T> Optional<T> once(AgentFixture server, Function<AgentFixture, T> call) {
+        try {
+            return Optional.of(call.apply(server));
+        } catch (StatusRuntimeException failure) {
+            isLost(server, failure);
+            return Optional.empty();
+        }
+    }
+
+    private boolean isLost(AgentFixture server, StatusRuntimeException failure) {
+        var code = failure.getStatus().getCode();
+        // Whatever one says that was ended is as good as no answer.
+        if (LOST.contains(code) || struck.contains(server)) {
+            return true;
+        }
+        assertThat(code).as(failure.toString()).isEqualTo(Status.Code.FAILED_PRECONDITION);
+        return false;
+    }
+
+    /** Something to wait for. */
+    interface Condition {
+        boolean holds() throws InterruptedException;
+    }
+
+    /** Waits until something holds, however busy the machine is. */
+    static void eventually(String what, Condition condition) throws InterruptedException {
+        long until = System.nanoTime() + PATIENCE.toNanos();
+        while (!condition.holds()) {
+            if (System.nanoTime() > until) {
+                throw new AssertionError("waited in vain until " + what);
+            }
+            TimeUnit.MILLISECONDS.sleep(3);
+        }
     }
 
     /** Ends every session of both servers, as a database does that fails over. */

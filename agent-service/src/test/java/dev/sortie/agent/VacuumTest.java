@@ -73,9 +73,10 @@ class VacuumTest {
         AgentFixture.await("statistics are there", () -> writtenAnew().containsKey("queue_turns"));
 
         assertThat(writtenAnew().keySet()).contains("work_order_states", "queue_turns", "queue_shares");
-        assertThat(writtenAnew()).allSatisfy((table, options) -> assertThat(options)
-                .as("the settings of %s", table)
-                .contains("autovacuum_vacuum_scale_factor", "autovacuum_vacuum_cost_delay=0"));
+        assertThat(writtenAnew())
+                .allSatisfy((table, options) -> assertThat(options)
+                        .as("the settings of %s", table)
+                        .contains("autovacuum_vacuum_scale_factor", "autovacuum_vacuum_cost_delay=0"));
     }
 
     @Test
@@ -125,8 +126,7 @@ class VacuumTest {
             if (System.nanoTime() >= nextLook) {
                 nextLook += BETWEEN_LOOKS.toNanos();
                 var dead = dead();
-                System.out.printf(
-                        "%4d s, %d rounds: %s%n", (System.nanoTime() - start) / 1_000_000_000, rounds, dead);
+                System.out.printf("%4d s, %d rounds: %s%n", (System.nanoTime() - start) / 1_000_000_000, rounds, dead);
                 most = Math.max(most, number("""
                         SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'work_order_states'
                         """));
@@ -150,9 +150,8 @@ class VacuumTest {
             AGENT.work()
                     .heartbeatWork(HeartbeatWorkRequest.newBuilder()
                             .setWorkerId(worker)
-                            .addAllClaims(claims.stream()
-                                    .map(AgentFixture::reference)
-                                    .toList())
+                            .addAllClaims(
+                                    claims.stream().map(AgentFixture::reference).toList())
                             .build());
             AGENT.complete(claims.toArray(ClaimedWork[]::new));
         }
