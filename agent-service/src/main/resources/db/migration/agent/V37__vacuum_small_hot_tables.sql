@@ -1,4 +1,4 @@
--- Has the small tables that claims and heartbeats write anew cleared as soon as it is worth it. By default a table is
+-- Has the small tables that claims, heartbeats and their statistics write anew cleared as soon as it is worth it. By default a table is
 -- looked at when a fifth of it is dead; of these, everything is, every few seconds.
 -- Cost: milliseconds.
 -- Locks: nothing that reads or writes waits for it; it waits for a vacuum or a change of these tables that is under way.
@@ -16,4 +16,8 @@ ALTER TABLE queue_lanes SET (
 ALTER TABLE workers SET (
     autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
 ALTER TABLE queue_activity SET (
+    autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE agents SET (
+    autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
+ALTER TABLE agent_days SET (
     autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
