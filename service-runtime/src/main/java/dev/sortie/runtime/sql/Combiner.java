@@ -133,6 +133,25 @@ public final class Combiner<D, R> {
             Function<? super R, ? extends P> encode,
             Predicate<? super P> isKept) {
         var call = new Call<D, R, P>(new Item<>(principal, value), key, Context.current(), encode, isKept);
+        await(call);
+        return call.answer();
+    }
+
+    /** The same for one that is not to be answered with a message: hands over what it comes to. */
+    public R call(Principal principal, D value) {
+        var call = new Call<D, R, Message>(
+                new Item<>(principal, value),
+                null,
+                Context.current(),
+                _ -> {
+                    throw new IllegalStateException("not encoded");
+                },
+                _ -> false);
+        await(call);
+        return call.outcome();
+    }
+
+    private void await(Call<D, R, ?> call) {
         var entry = new Entry<>(call);
         lock.lock();
         try {
@@ -142,7 +161,6 @@ public final class Combiner<D, R> {
             lock.unlock();
         }
         entry.await();
-        return call.answer();
     }
 
     /** Under the lock. */
@@ -369,6 +387,14 @@ public final class Combiner<D, R> {
                 return new Answer<>(null, stored);
             }
             return new Answer<>(message != null ? message : encode.apply(value()), null);
+        }
+
+        /** The same of a call that is not answered with a message. */
+        R outcome() {
+            if (refusal != null) {
+                throw refusal;
+            }
+            return value();
         }
 
         private R value() {

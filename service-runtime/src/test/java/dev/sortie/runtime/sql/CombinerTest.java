@@ -112,6 +112,16 @@ class CombinerTest {
     }
 
     @Test
+    void handsOverWhatACallComesToThatIsNotAnsweredWithAMessage() {
+        assertThat(combiner.call(SELF, "handed over")).isEqualTo("handed over");
+        assertThat(count("handed over")).isEqualTo(1);
+        assertThatThrownBy(() -> combiner.call(SELF, "refused-by-hand"))
+                .isInstanceOf(FailureException.class)
+                .hasMessageContaining("refused-by-hand is refused");
+        assertThatThrownBy(() -> combiner.call(SELF, "bad")).isInstanceOf(ConstraintViolation.class);
+    }
+
+    @Test
     void answersTheSameRequestOnceAndRefusesAnotherUnderItsId() throws Exception {
         var key = new IdempotencyKey("somebody", "things/Make", UUID.randomUUID(), new byte[] {1});
         var other = new IdempotencyKey("somebody", "things/Make", key.requestId(), new byte[] {2});
