@@ -10,12 +10,16 @@ import org.jspecify.annotations.Nullable;
  *
  * @param missionAddress where mission-service is: {@code host:port}
  * @param serviceToken this service's own API token; without it, orders for tool steps cannot be checked
+ * @param maxSessions work sessions at once; further ones are refused with a retry time
  */
 public record AgentConfig(
         ServerSettings server,
         DatabaseSettings database,
         String missionAddress,
-        @Nullable String serviceToken) {
+        @Nullable String serviceToken,
+        int maxSessions) {
+    /** The most work sessions at once, unless it is told otherwise. */
+    static final int MAX_SESSIONS = 2_000;
 
     /** Reads it, once. */
     public static AgentConfig read(Settings settings) {
@@ -23,7 +27,8 @@ public record AgentConfig(
                 ServerSettings.read(settings, 7402, 7412),
                 DatabaseSettings.read(settings),
                 settings.text("SORTIE_MISSION_ADDRESS", "127.0.0.1:7401", "mission-service, as host:port"),
-                settings.secret("SORTIE_SERVICE_TOKEN", "this service's own API token"));
+                settings.secret("SORTIE_SERVICE_TOKEN", "this service's own API token"),
+                settings.integer("SORTIE_MAX_SESSIONS", MAX_SESSIONS, 1, 100_000, "work sessions at once"));
     }
 
     @Override

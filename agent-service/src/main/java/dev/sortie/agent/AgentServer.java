@@ -3,10 +3,8 @@ package dev.sortie.agent;
 import dev.sortie.agent.api.AgentGrpcService;
 import dev.sortie.agent.api.ExecutionGrpcService;
 import dev.sortie.agent.api.ExternalScalerGrpcService;
-import dev.sortie.agent.api.LogCalls;
 import dev.sortie.agent.api.MissionSubjects;
 import dev.sortie.agent.api.QueueGrpcService;
-import dev.sortie.agent.api.WorkCalls;
 import dev.sortie.agent.api.WorkGrpcService;
 import dev.sortie.agent.api.WorkOrderGrpcService;
 import dev.sortie.agent.api.WorkerGrpcService;
@@ -18,6 +16,7 @@ import dev.sortie.agent.domain.Claiming;
 import dev.sortie.agent.domain.Executions;
 import dev.sortie.agent.domain.Explanations;
 import dev.sortie.agent.domain.IdleWorkers;
+import dev.sortie.agent.domain.LogCalls;
 import dev.sortie.agent.domain.LogSignals;
 import dev.sortie.agent.domain.LogTails;
 import dev.sortie.agent.domain.Logs;
@@ -26,10 +25,13 @@ import dev.sortie.agent.domain.Presence;
 import dev.sortie.agent.domain.QueueStatistics;
 import dev.sortie.agent.domain.Queues;
 import dev.sortie.agent.domain.Scaling;
+import dev.sortie.agent.domain.SessionFence;
 import dev.sortie.agent.domain.Subjects;
 import dev.sortie.agent.domain.Tallies;
 import dev.sortie.agent.domain.Work;
+import dev.sortie.agent.domain.WorkCalls;
 import dev.sortie.agent.domain.WorkOrders;
+import dev.sortie.agent.domain.WorkSessions;
 import dev.sortie.agent.domain.WorkSignals;
 import dev.sortie.agent.domain.Workers;
 import dev.sortie.agent.store.ActivityStore;
@@ -45,6 +47,7 @@ import dev.sortie.agent.store.LateReportStore;
 import dev.sortie.agent.store.LogStore;
 import dev.sortie.agent.store.LogTailStore;
 import dev.sortie.agent.store.QueueStore;
+import dev.sortie.agent.store.SessionStore;
 import dev.sortie.agent.store.WorkOrderStore;
 import dev.sortie.agent.store.WorkerStore;
 import dev.sortie.runtime.failure.FailureStatuses;
@@ -80,6 +83,7 @@ public final class AgentServer implements AutoCloseable {
     private static final Duration MEASURE_QUEUES = Duration.ofSeconds(30);
     private static final Duration ADD_FIGURES = Duration.ofSeconds(2);
     private static final Duration RECOUNT = Duration.ofHours(1);
+    private static final Duration LOOK_AT_SESSIONS = Duration.ofSeconds(1);
     private static final Duration KEEP_PARTITIONS = Duration.ofHours(1);
 
     private final ServiceRuntime runtime;
@@ -88,8 +92,9 @@ public final class AgentServer implements AutoCloseable {
     private final WorkSignals signals;
     private final QueueStatistics statistics;
     private final QueueMeters queueMeters;
+    private final WorkSessions sessions;
 
-    private AgentServer(ServiceRuntime runtime, Authenticator authenticator, Subjects subjects) {
+    private AgentServer(ServiceRuntime runtime, Authenticator authenticator, Subjects subjects, int maxSessions) {
         this.runtime = runtime;
         runtime.awaitDatabase();
         var database = runtime.database();
@@ -187,7 +192,23 @@ public final class AgentServer implements AutoCloseable {
         var pages = runtime.pageTokens();
         var statuses = new FailureStatuses(IDENTITY.errorDomain());
         var logCalls = new LogCalls(database, runtime.meters(), logs);
-        var workCalls = new WorkCalls(database, runtime.meters(), claiming, work);
+        var sessionStore = new SessionStore();
+        var workCalls = new WorkCalls(database, runtime.meters(), new SessionFence(sessionStore, claiming, work));
+        this.sessions = new WorkSessions(
+                database,
+                workCalls,
+                work,
+                logCalls,
+                presence,
+                signals,
+                sessionStore,
+                workerStore,
+                claimStore,
+                runtime.meters(),
+                maxSessions);
+        runtime.drain().onBegin(sessions::closeAll);
+        runtime.every("sessions", LOOK_AT_SESSIONS, sessions::look);
+        runtime.every("session-feed", LOOK_FOR_WORK, () -> sessions.follow(runtime.changes()));
         runtime.serve(
                 authenticator,
                 List.<BindableService>of(
@@ -198,7 +219,17 @@ public final class AgentServer implements AutoCloseable {
                         new WorkOrderGrpcService(
                                 replies, pages, workOrders, placements, explanations, database, runtime.meters()),
                         new WorkGrpcService(
-                                replies, workCalls, work, signals, presence, database, runtime.drain(), statuses, idle),
+                                replies,
+                                workCalls,
+                                work,
+                                signals,
+                                presence,
+                                database,
+                                runtime.drain(),
+                                statuses,
+                                idle,
+                                sessions,
+                                runtime.meters()),
                         new ExecutionGrpcService(replies, pages, database, executions, logs, logCalls, tails)));
     }
 
@@ -220,7 +251,8 @@ public final class AgentServer implements AutoCloseable {
             return new AgentServer(
                     runtime,
                     RemoteIdentity.authenticator(mission.channel(), clock),
-                    new MissionSubjects(mission.channel()));
+                    new MissionSubjects(mission.channel()),
+                    config.maxSessions());
         } catch (RuntimeException failed) {
             runtime.close();
             throw failed;
@@ -232,16 +264,18 @@ public final class AgentServer implements AutoCloseable {
      *
      * @param authenticator tells who calls
      * @param subjects tells what there is that orders can be for
+     * @param maxSessions work sessions at once
      */
     static AgentServer start(
             ServerSettings server,
             DatabaseSettings database,
             InstantSource clock,
             Authenticator authenticator,
-            Subjects subjects) {
+            Subjects subjects,
+            int maxSessions) {
         var runtime = open(server, database, clock);
         try {
-            return new AgentServer(runtime, authenticator, subjects);
+            return new AgentServer(runtime, authenticator, subjects, maxSessions);
         } catch (RuntimeException failed) {
             runtime.close();
             throw failed;
@@ -285,6 +319,11 @@ public final class AgentServer implements AutoCloseable {
     /** How many calls wait for work of a queue. */
     int waiting(String queueName) {
         return signals.waiting(queueName);
+    }
+
+    /** Its work sessions. */
+    WorkSessions sessions() {
+        return sessions;
     }
 
     /** Drains, then stops. */

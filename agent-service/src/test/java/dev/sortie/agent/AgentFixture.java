@@ -69,15 +69,20 @@ public final class AgentFixture implements AutoCloseable {
     private volatile Predicate<Subject> missionService = subjects::contains;
 
     public AgentFixture(InstantSource clock) {
-        this(newDatabase(), true, clock);
+        this(newDatabase(), true, clock, AgentConfig.MAX_SESSIONS);
     }
 
     /** One replica of several. */
     public AgentFixture(TestDatabase database, InstantSource clock) {
-        this(database, false, clock);
+        this(database, false, clock, AgentConfig.MAX_SESSIONS);
     }
 
-    private AgentFixture(TestDatabase database, boolean ownsDatabase, InstantSource clock) {
+    /** The same, with so many work sessions at most. */
+    public AgentFixture(TestDatabase database, InstantSource clock, int maxSessions) {
+        this(database, false, clock, maxSessions);
+    }
+
+    private AgentFixture(TestDatabase database, boolean ownsDatabase, InstantSource clock, int maxSessions) {
         this.database = database;
         this.ownsDatabase = ownsDatabase;
         this.clock = clock;
@@ -88,7 +93,8 @@ public final class AgentFixture implements AutoCloseable {
                 DatabaseSettings.of(database.runtimeUrl()),
                 clock,
                 authenticator,
-                subject -> missionService.test(subject));
+                subject -> missionService.test(subject),
+                maxSessions);
         try {
             server.runtime().awaitReady(PATIENCE);
         } catch (Exception failed) {

@@ -2,6 +2,7 @@ package dev.sortie.agent;
 
 import static dev.sortie.agent.AgentFixture.claim;
 import static dev.sortie.agent.AgentFixture.order;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sortie.agent.v1.AppendLogsRequest;
 import dev.sortie.agent.v1.AppendLogsResponse;
@@ -13,10 +14,12 @@ import dev.sortie.agent.v1.ExecutionServiceGrpc;
 import dev.sortie.agent.v1.LogLevel;
 import dev.sortie.agent.v1.LogLine;
 import dev.sortie.agent.v1.RegisterAgentRequest;
+import dev.sortie.runtime.testing.SettableClock;
 import dev.sortie.runtime.testing.StatusAssert;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.StreamObserver;
+import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -27,8 +30,10 @@ import org.junit.jupiter.params.provider.EnumSource.Mode;
 
 /** Every reason that the contract gives for a failure is one that a caller can meet. */
 class ErrorReasonTest {
+    private static final SettableClock CLOCK = AgentFixture.clock();
+
     @AutoClose
-    private static final AgentFixture AGENT = new AgentFixture(AgentFixture.clock());
+    private static final AgentFixture AGENT = new AgentFixture(CLOCK);
 
     private final String queue = "r-" + UUID.randomUUID().toString().substring(0, 8);
 
@@ -112,6 +117,32 @@ class ErrorReasonTest {
                                         .build()))
                         .with(Status.Code.ALREADY_EXISTS, reason)
                         .metadata("agent_id", agent.getAgentId());
+            }
+            case ERROR_REASON_SESSION_MISUSED -> {
+                var session = new SessionClient(AGENT.channel(), AGENT.register(1));
+                session.send(SessionClient.credits(1));
+                StatusAssert.of(session.failed()).with(Status.Code.INVALID_ARGUMENT, reason);
+            }
+            case ERROR_REASON_SESSION_SUPERSEDED -> {
+                var worker = AGENT.register(1);
+                var session = SessionClient.attach(AGENT, worker, 0, queue);
+                try (var _ = SessionClient.attach(AGENT, worker, 0, queue)) {
+                    StatusAssert.of(session.failed()).with(Status.Code.ABORTED, reason);
+                }
+            }
+            case ERROR_REASON_SESSION_SILENT -> {
+                var session = SessionClient.attach(AGENT, AGENT.register(1), 0, queue);
+                CLOCK.advance(Duration.ofSeconds(61));
+                StatusAssert.of(session.failed()).with(Status.Code.ABORTED, reason);
+            }
+            case ERROR_REASON_CREDITS_EXCEEDED -> {
+                try (var session = SessionClient.attach(AGENT, AGENT.register(1), 1_000, queue)) {
+                    assertThat(session.call(SessionClient.credits(1))
+                                    .getError()
+                                    .getDetails(0)
+                                    .toString())
+                            .contains(reason.name());
+                }
             }
             case ERROR_REASON_UNSPECIFIED, UNRECOGNIZED -> throw new AssertionError("never sent");
         }

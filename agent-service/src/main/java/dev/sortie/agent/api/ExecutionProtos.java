@@ -17,11 +17,13 @@ import dev.sortie.agent.domain.LogTails;
 import dev.sortie.agent.domain.Logs;
 import dev.sortie.agent.v1.AppendLogsRequest;
 import dev.sortie.agent.v1.ListLogsRequest;
+import dev.sortie.agent.v1.SessionLogs;
 import dev.sortie.agent.v1.TailLogsRequest;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.type.v1.ErrorReason;
 import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Executions and log lines as messages. */
@@ -147,6 +149,19 @@ final class ExecutionProtos {
                         ErrorReason.ERROR_REASON_FIELD_INVALID, end, "less than %s (expected: not less)", begin)
                 .with("field_count", 1)
                 .exception();
+    }
+
+    static List<Logs.Append> toAppends(List<SessionLogs> messages) {
+        var appends = new ArrayList<Logs.Append>(messages.size());
+        for (int i = 0; i < messages.size(); i++) {
+            var message = messages.get(i);
+            var lines = new ArrayList<LogLine>(message.getLinesCount());
+            for (int j = 0; j < message.getLinesCount(); j++) {
+                lines.add(toLine(message.getLines(j), "logs[" + i + "].lines[" + j + "]"));
+            }
+            appends.add(new Logs.Append(uuid(message.getExecutionId()), message.getClaimToken(), lines));
+        }
+        return appends;
     }
 
     private static LogLine toLine(dev.sortie.agent.v1.LogLine line, String field) {

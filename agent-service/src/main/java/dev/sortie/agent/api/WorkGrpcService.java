@@ -2,9 +2,12 @@ package dev.sortie.agent.api;
 
 import dev.sortie.agent.domain.ClaimReference;
 import dev.sortie.agent.domain.Claiming;
+import dev.sortie.agent.domain.Fenced;
 import dev.sortie.agent.domain.IdleWorkers;
 import dev.sortie.agent.domain.Presence;
 import dev.sortie.agent.domain.Work;
+import dev.sortie.agent.domain.WorkCalls;
+import dev.sortie.agent.domain.WorkSessions;
 import dev.sortie.agent.domain.WorkSignals;
 import dev.sortie.agent.v1.ClaimWorkRequest;
 import dev.sortie.agent.v1.ClaimWorkResponse;
@@ -16,6 +19,8 @@ import dev.sortie.agent.v1.HeartbeatWorkRequest;
 import dev.sortie.agent.v1.HeartbeatWorkResponse;
 import dev.sortie.agent.v1.ReleaseWorkRequest;
 import dev.sortie.agent.v1.ReleaseWorkResponse;
+import dev.sortie.agent.v1.WorkRequest;
+import dev.sortie.agent.v1.WorkResponse;
 import dev.sortie.agent.v1.WorkServiceGrpc;
 import dev.sortie.runtime.failure.FailureStatuses;
 import dev.sortie.runtime.grpc.CallContext;
@@ -28,12 +33,14 @@ import dev.sortie.runtime.sql.Database;
 import io.grpc.Context;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -57,6 +64,9 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
     private final InstantSource clock;
     private final WorkProtos protos;
     private final IdleWorkers idle;
+    private final WorkSessions sessions;
+    private final SessionProtos sessionProtos;
+    private final AtomicInteger sessionMessages;
 
     public WorkGrpcService(
             Replies replies,
@@ -67,7 +77,9 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
             Database database,
             Drain drain,
             FailureStatuses statuses,
-            IdleWorkers idle) {
+            IdleWorkers idle,
+            WorkSessions sessions,
+            MeterRegistry meters) {
         this.replies = replies;
         this.calls = calls;
         this.work = work;
@@ -78,6 +90,9 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
         this.clock = database.clock();
         this.protos = new WorkProtos(statuses);
         this.idle = idle;
+        this.sessions = sessions;
+        this.sessionProtos = new SessionProtos(statuses);
+        this.sessionMessages = meters.gauge("sortie.work.session.messages", new AtomicInteger());
     }
 
     @Override
@@ -105,7 +120,7 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
         replies.combine(
                 request,
                 observer,
-                WorkProtos::toHeartbeat,
+                r -> Fenced.free(WorkProtos.toHeartbeat(r)),
                 calls.heartbeats(),
                 answer -> HeartbeatWorkResponse.newBuilder()
                         .addAllOutcomes(protos.toHeartbeatOutcomes(answer.outcomes()))
@@ -118,7 +133,7 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
         replies.combine(
                 request,
                 observer,
-                r -> new Work.Ends(WorkProtos.toCompletions(r)),
+                r -> Fenced.free(new Work.Ends(WorkProtos.toCompletions(r.getCompletionsList()))),
                 calls.ends(),
                 outcomes -> CompleteWorkResponse.newBuilder()
                         .addAllOutcomes(protos.toWorkOutcomes(outcomes))
@@ -130,7 +145,7 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
         replies.combine(
                 request,
                 observer,
-                r -> new Work.Ends(WorkProtos.toFailures(r)),
+                r -> Fenced.free(new Work.Ends(WorkProtos.toFailures(r.getFailuresList()))),
                 calls.ends(),
                 outcomes -> FailWorkResponse.newBuilder()
                         .addAllOutcomes(protos.toWorkOutcomes(outcomes))
@@ -142,11 +157,17 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
         replies.combine(
                 request,
                 observer,
-                r -> new Work.Ends(WorkProtos.toReleases(r)),
+                r -> Fenced.free(new Work.Ends(WorkProtos.toReleases(r))),
                 calls.ends(),
                 outcomes -> ReleaseWorkResponse.newBuilder()
                         .addAllOutcomes(protos.toWorkOutcomes(outcomes))
                         .build());
+    }
+
+    @Override
+    public StreamObserver<WorkRequest> work(StreamObserver<WorkResponse> observer) {
+        return WorkSessionStream.start(
+                sessions, sessionProtos, sessionMessages, (ServerCallStreamObserver<WorkResponse>) observer);
     }
 
     /**
@@ -198,7 +219,11 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
             presence.touch(claim.workerId(), clock.instant());
             idle.forget(claim.workerId());
             var response = replies.combine(
-                    request, claim, calls.claims(), WorkProtos::toResponse, answer -> answer.getClaimsCount() > 0);
+                    request,
+                    Fenced.free(claim),
+                    calls.claims(),
+                    WorkProtos::toResponse,
+                    answer -> answer.getClaimsCount() > 0);
             if (response.getClaimsCount() == 0) {
                 idle.note(claim.workerId(), clock.instant());
             }

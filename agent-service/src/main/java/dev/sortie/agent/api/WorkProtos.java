@@ -15,11 +15,11 @@ import dev.sortie.agent.domain.Work;
 import dev.sortie.agent.domain.WorkOutcome;
 import dev.sortie.agent.v1.ClaimWorkRequest;
 import dev.sortie.agent.v1.ClaimWorkResponse;
-import dev.sortie.agent.v1.CompleteWorkRequest;
-import dev.sortie.agent.v1.FailWorkRequest;
 import dev.sortie.agent.v1.HeartbeatWorkRequest;
 import dev.sortie.agent.v1.ReleaseWorkRequest;
 import dev.sortie.agent.v1.WorkCheckpoint;
+import dev.sortie.agent.v1.WorkCompletion;
+import dev.sortie.agent.v1.WorkFailure;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.failure.FailureStatuses;
@@ -28,8 +28,12 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** Claims and what becomes of them, as messages. */
 final class WorkProtos {
@@ -55,10 +59,10 @@ final class WorkProtos {
                 toCheckpoints(request.getCheckpointsList(), request.getClaimsList()));
     }
 
-    static List<Work.Completion> toCompletions(CompleteWorkRequest request) {
-        var completions = new ArrayList<Work.Completion>(request.getCompletionsCount());
-        for (int i = 0; i < request.getCompletionsCount(); i++) {
-            var completion = request.getCompletions(i);
+    static List<Work.Completion> toCompletions(List<WorkCompletion> messages) {
+        var completions = new ArrayList<Work.Completion>(messages.size());
+        for (int i = 0; i < messages.size(); i++) {
+            var completion = messages.get(i);
             var field = "completions[" + i + "]";
             completions.add(new Work.Completion(
                     toReference(completion.getClaim()),
@@ -68,10 +72,10 @@ final class WorkProtos {
         return completions;
     }
 
-    static List<Work.FailedAttempt> toFailures(FailWorkRequest request) {
-        var failures = new ArrayList<Work.FailedAttempt>(request.getFailuresCount());
-        for (int i = 0; i < request.getFailuresCount(); i++) {
-            var failure = request.getFailures(i);
+    static List<Work.FailedAttempt> toFailures(List<WorkFailure> messages) {
+        var failures = new ArrayList<Work.FailedAttempt>(messages.size());
+        for (int i = 0; i < messages.size(); i++) {
+            var failure = messages.get(i);
             failures.add(new Work.FailedAttempt(
                     toReference(failure.getClaim()),
                     failure.getErrorMessage(),
@@ -95,17 +99,27 @@ final class WorkProtos {
     /** By order: each of a claim in the same request, at most one of each. */
     private static Map<UUID, String> toCheckpoints(
             List<WorkCheckpoint> checkpoints, List<dev.sortie.agent.v1.ClaimReference> claims) {
+        var said = toCheckpoints(checkpoints);
+        var claimed = claims.stream().map(claim -> uuid(claim.getWorkOrderId())).collect(Collectors.toSet());
+        for (int i = 0; i < checkpoints.size(); i++) {
+            if (!claimed.contains(uuid(checkpoints.get(i).getWorkOrderId()))) {
+                throw invalid(
+                        "checkpoints[" + i + "]",
+                        "of no claim in the request (expected: the order of one of the claims)");
+            }
+        }
+        return said;
+    }
+
+    /** By order, at most one of each. */
+    static Map<UUID, String> toCheckpoints(List<WorkCheckpoint> checkpoints) {
         if (checkpoints.isEmpty()) {
             return Map.of();
         }
-        var claimed = claims.stream().map(claim -> uuid(claim.getWorkOrderId())).collect(Collectors.toSet());
         var said = new HashMap<UUID, String>();
         for (int i = 0; i < checkpoints.size(); i++) {
             var field = "checkpoints[" + i + "]";
             var id = uuid(checkpoints.get(i).getWorkOrderId());
-            if (!claimed.contains(id)) {
-                throw invalid(field, "of no claim in the request (expected: the order of one of the claims)");
-            }
             if (said.put(id, json(checkpoints.get(i).getCheckpoint(), field + ".checkpoint")) != null) {
                 throw invalid(field, "is there twice (expected: one of each order)");
             }
@@ -122,29 +136,45 @@ final class WorkProtos {
     static ClaimWorkResponse toResponse(List<ClaimedWork> claims) {
         var response = ClaimWorkResponse.newBuilder();
         for (var claim : claims) {
-            var message = dev.sortie.agent.v1.ClaimedWork.newBuilder()
-                    .setWorkOrder(WorkOrderProtos.toMessage(claim.order()))
-                    .setClaimToken(claim.token())
-                    .setExecutionId(claim.executionId().toString())
-                    .setAttempt(claim.order().attempt())
-                    .setLeaseExpireTime(timestamp(claim.leaseExpiresAt()));
-            if (claim.checkpoint() != null) {
-                message.setCheckpoint(struct(claim.checkpoint()));
-            }
-            response.addClaims(message);
+            response.addClaims(toMessage(claim));
         }
         return response.build();
     }
 
+    static dev.sortie.agent.v1.ClaimedWork toMessage(ClaimedWork claim) {
+        var message = dev.sortie.agent.v1.ClaimedWork.newBuilder()
+                .setWorkOrder(WorkOrderProtos.toMessage(claim.order()))
+                .setClaimToken(claim.token())
+                .setExecutionId(claim.executionId().toString())
+                .setAttempt(claim.order().attempt())
+                .setLeaseExpireTime(timestamp(claim.leaseExpiresAt()));
+        if (claim.checkpoint() != null) {
+            message.setCheckpoint(struct(claim.checkpoint()));
+        }
+        return message.build();
+    }
+
+    /** Of a call of its own, which fails when nothing of it is accepted. */
     List<dev.sortie.agent.v1.HeartbeatOutcome> toHeartbeatOutcomes(List<HeartbeatOutcome> outcomes) {
+        failUnless(
+                outcomes, outcome -> outcome.failure() == null || outcome.cancelRequested(), HeartbeatOutcome::failure);
         return outcomes.stream().map(this::toMessage).toList();
     }
 
+    /** Of a call of its own, which fails when nothing of it is accepted. */
     List<dev.sortie.agent.v1.WorkOutcome> toWorkOutcomes(List<WorkOutcome> outcomes) {
+        failUnless(outcomes, outcome -> outcome.failure() == null, WorkOutcome::failure);
         return outcomes.stream().map(this::toMessage).toList();
     }
 
-    private dev.sortie.agent.v1.HeartbeatOutcome toMessage(HeartbeatOutcome outcome) {
+    private static <O> void failUnless(
+            List<O> outcomes, Predicate<O> isAccepted, Function<O, @Nullable Failure> failure) {
+        if (!outcomes.isEmpty() && outcomes.stream().noneMatch(isAccepted)) {
+            throw Objects.requireNonNull(failure.apply(outcomes.getFirst())).exception();
+        }
+    }
+
+    dev.sortie.agent.v1.HeartbeatOutcome toMessage(HeartbeatOutcome outcome) {
         var message = dev.sortie.agent.v1.HeartbeatOutcome.newBuilder()
                 .setWorkOrderId(outcome.workOrderId().toString())
                 .setCancelRequested(outcome.cancelRequested());
@@ -157,7 +187,7 @@ final class WorkProtos {
         return message.build();
     }
 
-    private dev.sortie.agent.v1.WorkOutcome toMessage(WorkOutcome outcome) {
+    dev.sortie.agent.v1.WorkOutcome toMessage(WorkOutcome outcome) {
         var message = dev.sortie.agent.v1.WorkOutcome.newBuilder()
                 .setWorkOrderId(outcome.workOrderId().toString())
                 .setReplayed(outcome.replayed());
@@ -173,7 +203,7 @@ final class WorkProtos {
         return message.build();
     }
 
-    private static ClaimReference toReference(dev.sortie.agent.v1.ClaimReference claim) {
+    static ClaimReference toReference(dev.sortie.agent.v1.ClaimReference claim) {
         return new ClaimReference(uuid(claim.getWorkOrderId()), claim.getClaimToken());
     }
 

@@ -165,6 +165,75 @@ public final class AgentFailures {
         return status == null ? failure : failure.with("status", status);
     }
 
+    static FailureException sessionMisused(long sequence, String what) {
+        return Failure.invalidArgument(
+                        ErrorReason.ERROR_REASON_SESSION_MISUSED, "sequence", "message %d %s", sequence, what)
+                .with("sequence", sequence)
+                .exception();
+    }
+
+    static Failure sessionSuperseded(UUID workerId, long epoch) {
+        return Failure.aborted(
+                        ErrorReason.ERROR_REASON_SESSION_SUPERSEDED,
+                        "worker %s has attached another session since the one of epoch %d",
+                        workerId,
+                        epoch)
+                .with("worker_id", workerId)
+                .with("epoch", epoch);
+    }
+
+    static Failure sessionSilent(UUID workerId, long epoch) {
+        return Failure.aborted(
+                        ErrorReason.ERROR_REASON_SESSION_SILENT,
+                        "nothing was heard of worker %s for a minute; attach again",
+                        workerId)
+                .with("worker_id", workerId)
+                .with("epoch", epoch);
+    }
+
+    /** True for what ends a session: the worker has another one, or is not there any more. */
+    static boolean endsSession(Failure failure) {
+        return failure.reason().equals(ErrorReason.ERROR_REASON_SESSION_SUPERSEDED.name())
+                || failure.reason().equals(ErrorReason.ERROR_REASON_WORKER_NOT_REGISTERED.name())
+                || failure.reason().equals(ErrorReason.ERROR_REASON_AGENT_DEACTIVATED.name());
+    }
+
+    static boolean isAtCapacity(Failure failure) {
+        return failure.reason().equals(ErrorReason.ERROR_REASON_WORKER_AT_CAPACITY.name());
+    }
+
+    static boolean isOfDrainingWorker(Failure failure) {
+        return failure.reason().equals(ErrorReason.ERROR_REASON_WORKER_DRAINING.name());
+    }
+
+    static Failure sessionNotClosed() {
+        return Failure.unavailable(
+                        dev.sortie.type.v1.ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
+                        Duration.ofMillis(500),
+                        "the server ends the session; attach again")
+                .with("dependency", "server");
+    }
+
+    static FailureException tooManySessions(int most) {
+        return Failure.resourceExhausted(
+                        dev.sortie.type.v1.ErrorReason.ERROR_REASON_OVERLOADED,
+                        Duration.ofSeconds(1),
+                        "the server has as many work sessions as it takes (%d); try again",
+                        most)
+                .with("limit", "work_sessions")
+                .exception();
+    }
+
+    static Failure creditsExceeded(int credits, int most) {
+        return Failure.outOfRange(
+                        ErrorReason.ERROR_REASON_CREDITS_EXCEEDED,
+                        "the session has %d unused credits; with these it would have more than %d",
+                        credits,
+                        most)
+                .with("credits", credits)
+                .with("limit", most);
+    }
+
     static FailureException logOutOfOrder(long sequence, long previous) {
         return Failure.invalidArgument(
                         ErrorReason.ERROR_REASON_LOG_OUT_OF_ORDER,

@@ -4,8 +4,6 @@ import dev.sortie.agent.store.CheckpointStore;
 import dev.sortie.agent.store.ClaimStore;
 import dev.sortie.agent.store.LateReportStore;
 import dev.sortie.agent.store.WorkerStore;
-import dev.sortie.runtime.failure.Failure;
-import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.sql.Change;
 import dev.sortie.runtime.sql.Combiner.Item;
@@ -196,9 +194,6 @@ public final class Work {
                     cancelled,
                     AgentFailures.claimStale(claim.workOrderId(), known == null ? null : known.status())));
         }
-        if (!outcomes.isEmpty() && outcomes.stream().noneMatch(o -> o.failure() == null || o.cancelRequested())) {
-            return Outcome.refused(refused(outcomes.getFirst().failure()));
-        }
         return Outcome.of(new HeartbeatAnswer(outcomes, worker.isDraining()));
     }
 
@@ -217,13 +212,9 @@ public final class Work {
         var endings = new Endings(tx, held, stale);
         var outcomes = new ArrayList<Outcome<List<WorkOutcome>>>();
         for (var item : items) {
-            var own = item.value().items().stream()
+            outcomes.add(Outcome.of(item.value().items().stream()
                     .map(ending -> endings.end(ending, item.principal()))
-                    .toList();
-            outcomes.add(
-                    own.stream().allMatch(outcome -> outcome.failure() != null)
-                            ? Outcome.refused(refused(own.getFirst().failure()))
-                            : Outcome.of(own));
+                    .toList()));
         }
         endings.write();
         return outcomes;
@@ -378,11 +369,14 @@ public final class Work {
                 id, status, nextRun(status, runAt), same, same ? null : AgentFailures.claimStale(id, status));
     }
 
+    /** Gives back claims that are locked. */
+    void giveBack(Tx tx, List<HeldClaim> held) {
+        endAll(tx, held.stream().map(HeldClaim::release).toList());
+    }
+
     /** Gives back everything that a worker holds. */
     void releaseAll(Tx tx, UUID workerId) {
-        endAll(
-                tx,
-                claims.lockHeldBy(tx, workerId).stream().map(HeldClaim::release).toList());
+        giveBack(tx, claims.lockHeldBy(tx, workerId));
     }
 
     /** Ends the claims of orders that somebody cancels. Their rows are locked. */
@@ -479,13 +473,6 @@ public final class Work {
 
     private static @Nullable Instant nextRun(WorkOrderStatus status, Instant runAt) {
         return status == WorkOrderStatus.PENDING ? runAt : null;
-    }
-
-    private static FailureException refused(@Nullable Failure failure) {
-        if (failure == null) {
-            throw new IllegalStateException("refused without a reason");
-        }
-        return failure.exception();
     }
 
     /** A time as the database keeps it. */

@@ -14,6 +14,7 @@ import java.util.UUID;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Wakes calls of this process that wait for work: as many as there are orders, those that have waited longest first. A
@@ -34,11 +35,11 @@ public final class WorkSignals {
 
     /** A call that waits for work of some queues. Close it when it no longer does. */
     public final class Waiter implements AutoCloseable {
-        private final UUID workerId;
-        private final Collection<String> queueNames;
+        private final @Nullable UUID workerId;
+        private Collection<String> queueNames; // under the lock of all
         private final Semaphore signal = new Semaphore(0);
 
-        private Waiter(UUID workerId, Collection<String> queueNames) {
+        private Waiter(@Nullable UUID workerId, Collection<String> queueNames) {
             this.workerId = workerId;
             this.queueNames = List.copyOf(queueNames);
         }
@@ -70,30 +71,65 @@ public final class WorkSignals {
             signal.release();
         }
 
+        /** Waits for work of other queues from now on, behind all who wait for it already. */
+        public void standIn(Collection<String> others) {
+            synchronized (waiting) {
+                leave();
+                queueNames = List.copyOf(others);
+                join();
+            }
+        }
+
+        /** Waits for no work; a signal that came meanwhile goes to the next in line as well. */
+        public void stepOut() {
+            Collection<String> left;
+            synchronized (waiting) {
+                left = queueNames;
+                leave();
+                queueNames = List.of();
+            }
+            if (signal.availablePermits() > 0) {
+                left.forEach(queueName -> WorkSignals.this.wake(queueName, 1));
+            }
+        }
+
         /** Stops waiting; a signal that came meanwhile goes to the next in line. */
         @Override
         public void close() {
             synchronized (waiting) {
-                for (var queueName : queueNames) {
-                    var line = waiting.get(queueName);
-                    if (line != null && line.remove(this) && line.isEmpty()) {
-                        waiting.remove(queueName);
-                    }
-                }
+                leave();
             }
             if (signal.tryAcquire()) {
                 queueNames.forEach(queueName -> WorkSignals.this.wake(queueName, 1));
             }
         }
+
+        private void join() {
+            for (var queueName : queueNames) {
+                waiting.computeIfAbsent(queueName, _ -> new LinkedHashSet<>()).add(this);
+            }
+        }
+
+        private void leave() {
+            for (var queueName : queueNames) {
+                var line = waiting.get(queueName);
+                if (line != null && line.remove(this) && line.isEmpty()) {
+                    waiting.remove(queueName);
+                }
+            }
+        }
+    }
+
+    /** One who does not stand in line yet. Whatever else it waits for, it hears of by {@link Waiter#wake}. */
+    public Waiter bell() {
+        return new Waiter(null, List.of());
     }
 
     /** Stands in line, as a worker. */
     public Waiter waitFor(UUID workerId, Collection<String> queueNames) {
         var waiter = new Waiter(workerId, queueNames);
         synchronized (waiting) {
-            for (var queueName : waiter.queueNames) {
-                waiting.computeIfAbsent(queueName, _ -> new LinkedHashSet<>()).add(waiter);
-            }
+            waiter.join();
         }
         return waiter;
     }
@@ -153,7 +189,7 @@ public final class WorkSignals {
         synchronized (waiting) {
             waiting.values()
                     .forEach(line -> line.stream()
-                            .filter(waiter -> waiter.workerId.equals(workerId))
+                            .filter(waiter -> workerId.equals(waiter.workerId))
                             .forEach(chosen::add));
         }
         chosen.forEach(Waiter::wake);

@@ -1,9 +1,5 @@
-package dev.sortie.agent.api;
+package dev.sortie.agent.domain;
 
-import dev.sortie.agent.domain.ClaimedWork;
-import dev.sortie.agent.domain.Claiming;
-import dev.sortie.agent.domain.Work;
-import dev.sortie.agent.domain.WorkOutcome;
 import dev.sortie.runtime.sql.Combiner;
 import dev.sortie.runtime.sql.Database;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -16,23 +12,35 @@ public final class WorkCalls {
     private static final int MAX_ITEMS = 1_000;
     private static final int CHARACTERS = 4_096; // of a checkpoint that weigh as much as a claim
 
-    private final Combiner<Claiming.ClaimRequest, List<ClaimedWork>> claims;
-    private final Combiner<Work.Heartbeat, Work.HeartbeatAnswer> heartbeats;
-    private final Combiner<Work.Ends, List<WorkOutcome>> ends;
+    private final Combiner<Fenced<Claiming.ClaimRequest>, List<ClaimedWork>> claims;
+    private final Combiner<Fenced<Work.Heartbeat>, Work.HeartbeatAnswer> heartbeats;
+    private final Combiner<Fenced<Work.Ends>, List<WorkOutcome>> ends;
 
-    public WorkCalls(Database database, MeterRegistry meters, Claiming claiming, Work work) {
+    public WorkCalls(Database database, MeterRegistry meters, SessionFence fence) {
         this.claims = new Combiner<>(
                 database,
                 meters,
                 "claim",
                 AT_ONCE,
                 MAX_ITEMS,
-                claim -> Math.max(1, claim.maxOrders()),
-                claiming::claim);
-        this.heartbeats =
-                new Combiner<>(database, meters, "heartbeat", AT_ONCE, MAX_ITEMS, WorkCalls::weight, work::heartbeat);
+                claim -> Math.max(1, claim.value().maxOrders()),
+                fence::claim);
+        this.heartbeats = new Combiner<>(
+                database,
+                meters,
+                "heartbeat",
+                AT_ONCE,
+                MAX_ITEMS,
+                heartbeat -> weight(heartbeat.value()),
+                fence::heartbeat);
         this.ends = new Combiner<>(
-                database, meters, "end", AT_ONCE, MAX_ITEMS, end -> end.items().size(), work::end);
+                database,
+                meters,
+                "end",
+                AT_ONCE,
+                MAX_ITEMS,
+                end -> end.value().items().size(),
+                fence::end);
     }
 
     /** Also by size: what is written by one transaction stays within a few megabytes. */
@@ -43,15 +51,15 @@ public final class WorkCalls {
         return heartbeat.claims().size() + 1 + (int) (size / CHARACTERS);
     }
 
-    Combiner<Claiming.ClaimRequest, List<ClaimedWork>> claims() {
+    public Combiner<Fenced<Claiming.ClaimRequest>, List<ClaimedWork>> claims() {
         return claims;
     }
 
-    Combiner<Work.Heartbeat, Work.HeartbeatAnswer> heartbeats() {
+    public Combiner<Fenced<Work.Heartbeat>, Work.HeartbeatAnswer> heartbeats() {
         return heartbeats;
     }
 
-    Combiner<Work.Ends, List<WorkOutcome>> ends() {
+    public Combiner<Fenced<Work.Ends>, List<WorkOutcome>> ends() {
         return ends;
     }
 }
