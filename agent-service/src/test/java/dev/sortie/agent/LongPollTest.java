@@ -230,6 +230,29 @@ class LongPollTest {
     }
 
     @Test
+    void asksNoMoreThanOnceForSeveralQueuesInWhichThereIsNothing() throws Exception {
+        var looks = new java.util.concurrent.atomic.AtomicInteger();
+        AGENT.server().runtime().database().onStatement((_, sql, parameters) -> {
+            if (sql.contains("FROM queues q")
+                    && sql.contains("CROSS JOIN LATERAL")
+                    && java.util.Arrays.deepToString(parameters).contains(queue + "-a")
+                    && sql.contains("s.claim_rank IS NULL")) {
+                looks.incrementAndGet();
+            }
+        });
+
+        var waiting = CompletableFuture.supplyAsync(
+                () -> AGENT.work()
+                        .claimWork(claim(worker, queue + "-a", queue + "-b")
+                                .setWait(seconds(2))
+                                .build()),
+                Thread::startVirtualThread);
+
+        assertThat(waiting.get(30, TimeUnit.SECONDS).getClaimsCount()).isZero();
+        assertThat(looks).hasValue(1);
+    }
+
+    @Test
     void endsWithoutWorkWhenTheServerDrains() throws Exception {
         var other = new AgentFixture(AGENT.database(), InstantSource.system());
         var waiting = CompletableFuture.supplyAsync(

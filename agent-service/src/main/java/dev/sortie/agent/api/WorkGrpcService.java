@@ -214,6 +214,7 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
     /** One attempt. Claims nothing for a caller that is gone. */
     private ClaimWorkResponse claimNow(ClaimWorkRequest request, Claiming.ClaimRequest claim) {
         boolean done = false;
+        boolean took = false;
         try {
             checkCaller();
             presence.touch(claim.workerId(), clock.instant());
@@ -227,12 +228,13 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
             if (response.getClaimsCount() == 0) {
                 idle.note(claim.workerId(), clock.instant());
             }
+            took = response.getClaimsCount() > 0;
             done = true;
             return response;
         } finally {
             // Whoever takes from several queues holds more rows for a moment than it takes; and who fails may have been
             // the only one that was told.
-            if (!done || claim.queueNames().size() > 1) {
+            if (!done || (took && claim.queueNames().size() > 1)) {
                 claim.queueNames().forEach(queueName -> signals.wake(queueName, 1));
             }
         }
