@@ -44,6 +44,7 @@ final class SessionClient implements AutoCloseable {
     private final CompletableFuture<SessionClosing> closing = new CompletableFuture<>();
     private final CompletableFuture<Status> end = new CompletableFuture<>();
     private volatile @Nullable StatusRuntimeException failure;
+    private volatile boolean drainRequested;
     private long sequence;
 
     /** Opens a stream, which attaches nobody yet. */
@@ -121,6 +122,7 @@ final class SessionClient implements AutoCloseable {
         }
         assigned.addAll(response.getAssignmentsList());
         ended.addAll(response.getEndedClaimsList());
+        drainRequested |= response.getDrainRequested();
         if (response.hasClosing()) {
             closing.complete(response.getClosing());
         }
@@ -157,6 +159,13 @@ final class SessionClient implements AutoCloseable {
         return ack;
     }
 
+    /** The acknowledgement of a message, after waiting for it; null when the stream ended without it. */
+    @Nullable
+    SessionAck ackIfAny(long number) {
+        until("message " + number + " is acknowledged", () -> acks.containsKey(number) || end.isDone());
+        return acks.get(number);
+    }
+
     /** The numbers that were acknowledged, in that order. */
     List<Long> acked() {
         return acked;
@@ -168,6 +177,10 @@ final class SessionClient implements AutoCloseable {
 
     SessionClosing closing() {
         return get(closing);
+    }
+
+    boolean isDrainRequested() {
+        return drainRequested;
     }
 
     boolean isClosing() {

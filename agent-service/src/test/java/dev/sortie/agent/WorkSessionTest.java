@@ -11,9 +11,13 @@ import static dev.sortie.agent.SessionClient.heartbeat;
 import static dev.sortie.agent.SessionClient.release;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sortie.agent.domain.SessionMessage;
+import dev.sortie.agent.domain.SessionPeer;
+import dev.sortie.agent.domain.SessionReply;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.ClaimedWork;
 import dev.sortie.agent.v1.DeregisterWorkerRequest;
+import dev.sortie.agent.v1.DrainWorkerRequest;
 import dev.sortie.agent.v1.ErrorReason;
 import dev.sortie.agent.v1.ListLogsRequest;
 import dev.sortie.agent.v1.LogLevel;
@@ -23,13 +27,17 @@ import dev.sortie.agent.v1.WorkCheckpoint;
 import dev.sortie.agent.v1.WorkOrderStatus;
 import dev.sortie.agent.v1.WorkRequest;
 import dev.sortie.runtime.grpc.Messages;
+import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.testing.SettableClock;
 import dev.sortie.runtime.testing.StatusAssert;
 import io.grpc.Status;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
@@ -308,6 +316,26 @@ class WorkSessionTest {
     }
 
     @Test
+    void tellsAWorkerThatItIsToLeave() throws Exception {
+        AGENT.enqueue(order(queue));
+        var worker = AGENT.register(5);
+        try (var session = SessionClient.attach(AGENT, worker, 3, queue)) {
+            var claim = session.next();
+            AGENT.workers()
+                    .drainWorker(
+                            DrainWorkerRequest.newBuilder().setWorkerId(worker).build());
+            await("it is told", session::isDrainRequested);
+            AGENT.enqueue(order(queue));
+            assertThat(session.call(completion(claim)).getCompletions(0).hasError())
+                    .isFalse();
+            assertThat(claimed()).isZero();
+        }
+        try (var again = SessionClient.attach(AGENT, worker, 3, queue)) {
+            await("it is told again", again::isDrainRequested);
+        }
+    }
+
+    @Test
     void changesItsQueues() {
         var other = queue + "-b";
         try (var session = SessionClient.attach(AGENT, AGENT.register(5), 5, queue)) {
@@ -466,6 +494,52 @@ class WorkSessionTest {
         await("it is gone", () -> AGENT.server().waiting(queue) == 0);
         AGENT.enqueueAll(many(3, queue));
         assertThat(claimed()).isZero();
+    }
+
+    @Test
+    void givesBackAtOnceWhatCouldNotBeHandedOver() throws Exception {
+        var placed = AGENT.enqueue(order(queue));
+        var worker = UUID.fromString(AGENT.register(1));
+        var refused = new AtomicInteger();
+        var session = AGENT.server().sessions().open(Principal.internal("test"), new SessionPeer() {
+            @Override
+            public boolean awaitRoom() {
+                return true;
+            }
+
+            @Override
+            public void tell(List<? extends SessionReply> replies) {}
+
+            @Override
+            public boolean assign(List<dev.sortie.agent.domain.ClaimedWork> work, BooleanSupplier isWanted) {
+                refused.addAndGet(work.size());
+                return false;
+            }
+
+            @Override
+            public void over() {}
+        });
+        session.take(List.of(new SessionMessage(
+                1,
+                new SessionMessage.Attach(worker, List.of(queue), null, null),
+                List.of(),
+                false,
+                Map.of(),
+                List.of(),
+                List.of(),
+                List.of(),
+                List.of(),
+                1,
+                false)));
+
+        session.assign(); // until it is over
+
+        assertThat(session.isOver()).isTrue();
+        assertThat(refused).hasValue(1);
+        var back = AGENT.get(placed.getWorkOrderId());
+        assertThat(back.getStatus()).isEqualTo(WorkOrderStatus.WORK_ORDER_STATUS_PENDING);
+        assertThat(back.getRetryCount()).isZero();
+        assertThat(AGENT.claimOne(AGENT.register(1), queue).getAttempt()).isEqualTo(1);
     }
 
     private static SessionLogs.Builder lines(ClaimedWork claim, long... numbers) {

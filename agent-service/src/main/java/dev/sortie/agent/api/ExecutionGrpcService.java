@@ -4,6 +4,7 @@ import static dev.sortie.runtime.grpc.Messages.nullableUuid;
 import static dev.sortie.runtime.grpc.Messages.uuid;
 
 import dev.sortie.agent.domain.Executions;
+import dev.sortie.agent.domain.LogCalls;
 import dev.sortie.agent.domain.LogTails;
 import dev.sortie.agent.domain.Logs;
 import dev.sortie.agent.v1.AppendLogsRequest;
@@ -156,9 +157,9 @@ public final class ExecutionGrpcService extends ExecutionServiceGrpc.ExecutionSe
                         .exception();
             }
             execution = message.getExecutionId();
-            var stored = logCalls.append(queries.principal(), ExecutionProtos.toAppend(message));
-            response.setAppendedCount(response.getAppendedCount() + stored.getAppendedCount())
-                    .setDuplicateCount(response.getDuplicateCount() + stored.getDuplicateCount());
+            int stored = logCalls.append(queries.principal(), ExecutionProtos.toAppend(message));
+            response.setAppendedCount(response.getAppendedCount() + stored)
+                    .setDuplicateCount(response.getDuplicateCount() + message.getLinesCount() - stored);
         }
         if (!execution.isEmpty()) {
             response.setLastSequence(logs.lastSequence(queries, uuid(execution)));

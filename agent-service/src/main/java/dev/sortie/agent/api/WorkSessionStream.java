@@ -85,6 +85,9 @@ final class WorkSessionStream implements StreamObserver<WorkRequest>, SessionPee
         lock.lock();
         try {
             asked--;
+            if (gone) {
+                return; // ended this moment
+            }
             inbox.add(message);
             inHand.incrementAndGet();
             bytes += message.getSerializedSize();
@@ -170,10 +173,11 @@ final class WorkSessionStream implements StreamObserver<WorkRequest>, SessionPee
         try {
             inHand.addAndGet(-inbox.size());
             inbox.clear();
-            if (gone || observer.isCancelled()) {
+            boolean wasGone = gone || observer.isCancelled();
+            gone = true;
+            if (wasGone) {
                 return;
             }
-            gone = true;
             var reason = session.failure();
             if (failed != null) {
                 observer.onError(failed);

@@ -182,13 +182,13 @@ public final class AgentFailures {
                 .with("epoch", epoch);
     }
 
-    static Failure sessionSilent(UUID workerId, long epoch) {
-        return Failure.aborted(
-                        ErrorReason.ERROR_REASON_SESSION_SILENT,
-                        "nothing was heard of worker %s for a minute; attach again",
-                        workerId)
-                .with("worker_id", workerId)
-                .with("epoch", epoch);
+    /** @param session null for one that nobody has attached to */
+    static Failure sessionSilent(Fenced.@Nullable Session session) {
+        var failure = Failure.aborted(
+                ErrorReason.ERROR_REASON_SESSION_SILENT, "nothing was heard of the worker for a minute; attach again");
+        return session == null
+                ? failure
+                : failure.with("worker_id", session.workerId()).with("epoch", session.epoch());
     }
 
     /** True for what ends a session: the worker has another one, or is not there any more. */

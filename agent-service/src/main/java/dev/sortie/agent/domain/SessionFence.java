@@ -35,7 +35,7 @@ public final class SessionFence {
     }
 
     /** Extends leases. */
-    public List<Outcome<List<HeartbeatOutcome>>> heartbeat(Tx tx, List<Item<Fenced<Work.Heartbeat>>> items) {
+    public List<Outcome<Work.HeartbeatAnswer>> heartbeat(Tx tx, List<Item<Fenced<Work.Heartbeat>>> items) {
         return pass(tx, items, workers -> sessions.find(tx, workers), work::heartbeat);
     }
 

@@ -33,7 +33,16 @@ final class SessionState {
         OVER
     }
 
-    private record Held(ClaimReference claim, UUID executionId) {}
+    /** A claim that the worker holds. */
+    record Held(ClaimReference claim, UUID executionId) {
+        static Held of(ClaimedWork work) {
+            return new Held(new ClaimReference(work.order().id(), work.token()), work.executionId());
+        }
+
+        UUID workOrderId() {
+            return claim.workOrderId();
+        }
+    }
 
     private Phase phase = Phase.NEW;
     private Instant heardAt;
@@ -161,26 +170,24 @@ final class SessionState {
         return true;
     }
 
-    /** What was assigned is held from now on, before the worker knows. */
-    synchronized void hold(Collection<ClaimedWork> work) {
-        for (var one : work) {
-            held.put(one.order().id(), new Held(new ClaimReference(one.order().id(), one.token()), one.executionId()));
-        }
+    /** What is assigned against credit is held from now on, before the worker knows. */
+    synchronized void assign(Collection<Held> work) {
+        hold(work);
         credits -= work.size();
     }
 
     /** It did not reach the worker after all. */
-    synchronized void undo(Collection<ClaimedWork> work) {
+    synchronized void undo(Collection<Held> work) {
         for (var one : work) {
-            held.remove(one.order().id());
+            held.remove(one.workOrderId());
             news.removeIf(end -> end.executionId().equals(one.executionId()));
         }
         credits += work.size();
     }
 
-    /** A claim is held that was made before the session. */
-    synchronized void resume(ClaimReference claim, UUID executionId) {
-        held.put(claim.workOrderId(), new Held(claim, executionId));
+    /** Claims are held that were made before. */
+    synchronized void hold(Collection<Held> claims) {
+        claims.forEach(one -> held.put(one.workOrderId(), one));
     }
 
     /** A claim has ended, as its worker knows. */

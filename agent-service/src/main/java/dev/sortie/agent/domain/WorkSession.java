@@ -138,20 +138,11 @@ public final class WorkSession {
     /** What the worker still has it keeps; what has not reached it goes back. */
     private List<HeartbeatOutcome> resume(Fenced.Session session, SessionMessage.Resume resume) {
         var held = sessions.resume(principal, session, resume);
-        for (var claim : resume.claims()) {
-            var executionId = held.get(claim);
-            if (executionId != null) {
-                hold(claim, executionId);
-            }
-        }
+        state.hold(held);
+        sessions.holds(this, held.stream().map(SessionState.Held::workOrderId).toList());
         var outcomes = resume.claims().isEmpty() ? List.<HeartbeatOutcome>of() : extend(resume.claims(), Map.of());
         drop(outcomes, resume.claims());
         return outcomes;
-    }
-
-    private void hold(ClaimReference claim, UUID executionId) {
-        state.resume(claim, executionId);
-        sessions.holds(this, List.of(claim.workOrderId()));
     }
 
     private List<SessionReply.LogsOutcome> append(List<SessionMessage> messages) {
@@ -318,13 +309,17 @@ public final class WorkSession {
             return 0;
         }
         if (!work.isEmpty()) {
-            var orders = work.stream().map(one -> one.order().id()).toList();
-            state.hold(work);
+            var held = work.stream().map(SessionState.Held::of).toList();
+            var orders = held.stream().map(SessionState.Held::workOrderId).toList();
+            state.assign(held);
             sessions.holds(this, orders);
             if (!peer.assign(work, state::takesWork)) {
-                state.undo(work);
+                state.undo(held);
                 sessions.releases(this, orders);
                 sessions.giveBack(principal, work);
+                if (state.takesWork()) {
+                    over(null); // the worker is gone, and the session hears of it this way first
+                }
             }
         }
         return work.size();
@@ -449,12 +444,8 @@ public final class WorkSession {
         } else if (now.isAfter(opensAt.plus(longestLife))) {
             close(SessionReply.Closing.Reason.AGE);
         }
-        var own = id;
         if (state.isGone(now)) {
-            over(
-                    own == null
-                            ? AgentFailures.sessionNotClosed()
-                            : AgentFailures.sessionSilent(own.workerId(), own.epoch()));
+            over(AgentFailures.sessionSilent(id));
         } else if (state.hasRested(now) || state.isSilent(now)) {
             bell.wake();
         }

@@ -44,7 +44,7 @@ public final class WorkSessions {
     private final Database database;
     private final WorkCalls calls;
     private final Work work;
-    private final Logs logs;
+    private final LogCalls logs;
     private final Presence presence;
     private final WorkSignals signals;
     private final SessionStore store;
@@ -62,7 +62,7 @@ public final class WorkSessions {
             Database database,
             WorkCalls calls,
             Work work,
-            Logs logs,
+            LogCalls logs,
             Presence presence,
             WorkSignals signals,
             SessionStore store,
@@ -125,7 +125,10 @@ public final class WorkSessions {
      */
     public void follow(ChangeFeed changes) throws InterruptedException {
         var watch = changes.watch(changes.now(), Set.of("work_order", "worker", "worker_session"));
-        supersede(store.find(database.queries(), List.copyOf(byWorker.keySet()))); // what was missed until now
+        var attached = List.copyOf(byWorker.keySet());
+        if (!attached.isEmpty()) {
+            supersede(store.find(database.queries(), attached)); // what was missed until now
+        }
         while (true) {
             watch.next(FEED_PATIENCE).changes().forEach(this::changed);
         }
@@ -208,19 +211,19 @@ public final class WorkSessions {
     /**
      * Gives back what a worker holds without knowing, where no other session was in between.
      *
-     * @return the claims that it names and holds, with their executions
+     * @return the claims that it names and holds
      */
-    Map<ClaimReference, UUID> resume(Principal principal, Fenced.Session session, SessionMessage.Resume resume) {
+    List<SessionState.Held> resume(Principal principal, Fenced.Session session, SessionMessage.Resume resume) {
         var named = new HashMap<ByteBuffer, ClaimReference>();
         resume.claims().forEach(claim -> named.put(ByteBuffer.wrap(ClaimTokens.hash(claim.token())), claim));
         boolean continues = resume.epoch() == session.epoch() - 1;
         return database.transaction(principal, Isolation.READ_COMMITTED, tx -> {
-            var kept = new HashMap<ClaimReference, UUID>();
+            var kept = new ArrayList<SessionState.Held>();
             var unknown = new ArrayList<HeldClaim>();
             for (var held : claims.lockHeldBy(tx, session.workerId())) {
                 var claim = named.get(ByteBuffer.wrap(held.claimHash()));
                 if (claim != null && claim.workOrderId().equals(held.workOrderId())) {
-                    kept.put(claim, held.executionId());
+                    kept.add(new SessionState.Held(claim, held.executionId()));
                 } else if (continues) {
                     unknown.add(held);
                 }
@@ -242,7 +245,7 @@ public final class WorkSessions {
     }
 
     int append(Principal principal, Logs.Append append) {
-        return logs.append(database.queries(principal), append);
+        return logs.append(principal, append);
     }
 
     /** A worker; null when there is none. */

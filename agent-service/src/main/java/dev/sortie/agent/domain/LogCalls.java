@@ -1,14 +1,10 @@
-package dev.sortie.agent.api;
+package dev.sortie.agent.domain;
 
-import dev.sortie.agent.domain.LogLine;
-import dev.sortie.agent.domain.Logs;
-import dev.sortie.agent.v1.AppendLogsResponse;
 import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.sql.Combiner;
 import dev.sortie.runtime.sql.ConstraintViolation;
 import dev.sortie.runtime.sql.Database;
 import io.micrometer.core.instrument.MeterRegistry;
-import java.util.Objects;
 
 /** Log lines of many callers, put together: what comes while others are being stored is stored at once after them. */
 public final class LogCalls {
@@ -31,33 +27,20 @@ public final class LogCalls {
     /**
      * Stores lines, durably, unless their numbers are there already.
      *
-     * @return how many were stored and how many were there
+     * @return how many were stored; the others were there
      */
-    AppendLogsResponse append(Principal principal, Logs.Append append) {
+    public int append(Principal principal, Logs.Append append) {
         Logs.checkOrder(append.lines());
         try {
-            return store(principal, append);
+            return appends.call(principal, append);
         } catch (ConstraintViolation violation) {
             if (!violation.constraint().isEmpty()) {
                 throw violation;
             }
             // There is no partition for the day: the job that makes them is late.
             logs.makePartitions(database.queries());
-            return store(principal, append);
+            return appends.call(principal, append);
         }
-    }
-
-    private AppendLogsResponse store(Principal principal, Logs.Append append) {
-        var answer = appends.call(
-                principal,
-                append,
-                null,
-                stored -> AppendLogsResponse.newBuilder()
-                        .setAppendedCount(stored)
-                        .setDuplicateCount(append.lines().size() - stored)
-                        .build(),
-                _ -> true);
-        return Objects.requireNonNull(answer.fresh());
     }
 
     private static int weight(Logs.Append append) {
