@@ -6,7 +6,9 @@ import dev.sortie.runtime.change.ChangeFeed;
 import dev.sortie.runtime.change.LoggedChange;
 import dev.sortie.runtime.sql.Database;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
+import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -85,7 +87,10 @@ public final class AgentJobs {
         }
     }
 
-    /** Writes when workers and agents called. What cannot be written now is written the next time. */
+    /**
+     * Writes when workers and agents called, and has workers look again that drain: the change that told of it may have
+     * been missed. What cannot be written now is written the next time.
+     */
     public void writePresence() {
         if (!presence.hasCalls() && !agentPresence.hasCalls()) {
             return;
@@ -93,13 +98,12 @@ public final class AgentJobs {
         var calls = presence.take();
         var agentCalls = agentPresence.take();
         try {
-            database.transaction(tx -> {
-                if (!calls.isEmpty()) {
-                    presence.write(tx, calls);
-                }
+            var draining = database.transaction(tx -> {
+                var found = calls.isEmpty() ? List.<UUID>of() : presence.write(tx, calls);
                 agentPresence.write(tx, calls, agentCalls);
-                return calls.size();
+                return found;
             });
+            draining.forEach(this::lookAgain);
         } catch (RuntimeException failed) {
             calls.forEach(presence::touch);
             agentCalls.forEach(agentPresence::touch);
@@ -144,8 +148,7 @@ public final class AgentJobs {
             var batch = watch.next(FEED_PATIENCE).changes();
             for (var change : batch) {
                 if (change.resourceType().equals("worker")) {
-                    idle.forget(change.resourceId());
-                    signals.wakeWorker(change.resourceId());
+                    lookAgain(change.resourceId());
                 }
             }
             boolean claimable = batch.stream().anyMatch(AgentJobs::mayMakeClaimable);
@@ -153,6 +156,12 @@ public final class AgentJobs {
                 look.run();
             }
         }
+    }
+
+    /** Something about a worker has changed, so that it may be told something else than before. */
+    private void lookAgain(UUID workerId) {
+        idle.forget(workerId);
+        signals.wakeWorker(workerId);
     }
 
     /** Wakes those who follow logs that other replicas have written. */

@@ -4,6 +4,7 @@ import dev.sortie.agent.store.WorkerStore;
 import dev.sortie.runtime.sql.Tx;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,13 +51,25 @@ public final class Presence {
         return taken;
     }
 
-    /** Writes when workers called; those that were thought to be gone are back. */
-    public void write(Tx tx, Map<UUID, Instant> taken) {
-        for (var back : workers.touch(tx, taken)) {
-            tx.change(Workers.change(back.workerId(), back.version(), back.status()));
-            tx.afterCommit(
-                    () -> LOG.atInfo().addKeyValue("worker_id", back.workerId()).log("a worker is back"));
+    /**
+     * Writes when workers called; those that were thought to be gone are back.
+     *
+     * @return those that drain
+     */
+    public List<UUID> write(Tx tx, Map<UUID, Instant> taken) {
+        var draining = new ArrayList<UUID>();
+        for (var caller : workers.touch(tx, taken)) {
+            var id = caller.turn().workerId();
+            if (caller.back()) {
+                tx.change(
+                        Workers.change(id, caller.turn().version(), caller.turn().status()));
+                tx.afterCommit(() -> LOG.atInfo().addKeyValue("worker_id", id).log("a worker is back"));
+            }
+            if (caller.draining()) {
+                draining.add(id);
+            }
         }
+        return draining;
     }
 
     /** Takes note of workers that have not called for a minute. Their leases run out by themselves. */

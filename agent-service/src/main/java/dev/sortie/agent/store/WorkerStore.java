@@ -114,7 +114,7 @@ public final class WorkerStore {
             WHERE w.worker_id = $1::uuid
             RETURNING
             """ + COLUMNS;
-    // Answers those who were offline. In the order of ids, as everybody locks workers.
+    // Answers those who were offline, and those who drain. In the order of ids, as everybody locks workers.
     private static final String TOUCH = """
             WITH calls AS MATERIALIZED (
                 SELECT w.worker_id, w.offline_at, c.called_at
@@ -132,12 +132,12 @@ public final class WorkerStore {
                     version = w.version + CASE WHEN c.offline_at IS NULL THEN 0 ELSE 1 END
                 FROM calls c
                 WHERE w.worker_id = c.worker_id
-                RETURNING w.worker_id, w.version, c.offline_at
+                RETURNING w.worker_id, w.version, c.offline_at, w.drain_at
             )
-            SELECT t.worker_id, t.version,
+            SELECT t.worker_id, t.version, t.offline_at IS NOT NULL AS back, t.drain_at IS NOT NULL AS draining,
                 EXISTS (SELECT FROM work_order_states s WHERE s.worker_id = t.worker_id AND s.status = 'CLAIMED') AS busy
             FROM touched t
-            WHERE t.offline_at IS NOT NULL
+            WHERE t.offline_at IS NOT NULL OR t.drain_at IS NOT NULL
             """;
     private static final String MARK_SILENT = """
             WITH silent AS MATERIALIZED (
@@ -199,6 +199,14 @@ public final class WorkerStore {
                 tx.now());
         tx.send(CHANGED, id, tx.now());
     }
+
+    /**
+     * A worker that called, and something is to be done about it.
+     *
+     * @param back it was offline until now
+     * @param draining it is to finish what it holds
+     */
+    public record Caller(Turn turn, boolean back, boolean draining) {}
 
     /** A worker that came or went. */
     public record Turn(UUID workerId, long version, WorkerStatus status) {}
@@ -323,13 +331,13 @@ public final class WorkerStore {
     /**
      * Writes when workers called.
      *
-     * @return those that were offline until now
+     * @return those that were offline until now, and those that drain
      */
-    public List<Turn> touch(Tx tx, Map<UUID, Instant> calls) {
+    public List<Caller> touch(Tx tx, Map<UUID, Instant> calls) {
         var sorted = new TreeMap<>(calls);
         return tx.list(
                 TOUCH,
-                WorkerStore::mapBack,
+                WorkerStore::mapCaller,
                 new ArrayList<>(sorted.keySet()),
                 new ArrayList<>(sorted.values()),
                 tx.now());
@@ -374,11 +382,12 @@ public final class WorkerStore {
         return row.getInteger("held_claims") > 0 ? WorkerStatus.BUSY : WorkerStatus.IDLE;
     }
 
-    private static Turn mapBack(Row row) {
-        return new Turn(
+    private static Caller mapCaller(Row row) {
+        var turn = new Turn(
                 row.getUUID("worker_id"),
                 row.getLong("version"),
                 row.getBoolean("busy") ? WorkerStatus.BUSY : WorkerStatus.IDLE);
+        return new Caller(turn, row.getBoolean("back"), row.getBoolean("draining"));
     }
 
     private static Turn mapGone(Row row) {
