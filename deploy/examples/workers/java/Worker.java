@@ -61,6 +61,7 @@ class Worker {
                 end = () -> Server.work(10).completeWork(CompleteWorkRequest.newBuilder().addCompletions(completion).build());
             } catch (Exception failed) {
                 var failure = WorkFailure.newBuilder().setClaim(reference).setErrorMessage(failed.toString())
+                        .setErrorType(failed.getClass().getSimpleName())
                         .setNonRetryable(failed instanceof IllegalArgumentException);
                 var release = ReleaseWorkRequest.newBuilder().addClaims(reference).addCheckpoints(mark()).build();
                 var report = FailWorkRequest.newBuilder().addFailures(failure).build();
@@ -90,9 +91,8 @@ class Worker {
         try {
             var answer = Server.work(10).heartbeatWork(request.build());
             request.getCheckpointsList().forEach(mark -> held.get(mark.getWorkOrderId()).saved = mark.getCheckpoint());
-            for (var outcome : answer.getOutcomesList()) {
-                if (outcome.hasError()) held.get(outcome.getWorkOrderId()).stop("cancelled, or lost");
-            }
+            answer.getOutcomesList().stream().filter(HeartbeatOutcome::hasError)
+                    .forEach(outcome -> held.get(outcome.getWorkOrderId()).stop("cancelled, or lost"));
             if (answer.getDrainRequested()) leave("drain");
         } catch (StatusRuntimeException error) {
             if (error.getStatus().getCode() == Status.Code.FAILED_PRECONDITION) held.values().forEach(job -> job.stop("lost"));

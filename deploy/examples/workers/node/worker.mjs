@@ -74,8 +74,8 @@ async function run({ work_order: { work_order_id, payload = {} }, claim_token, e
     } else if (job.stop.signal.aborted || error.code in grpc.status) {
       refused(job.stop.signal.reason ?? error); // no longer this worker's
     } else {
-      const failure = { claim, error_message: error.message, non_retryable: error.fatal === true };
-      await retry('WorkService', 'FailWork', { failures: [failure] }).catch(refused);
+      const what = { error_message: error.message, error_type: error.name, non_retryable: error.fatal === true };
+      await retry('WorkService', 'FailWork', { failures: [{ claim, ...what }] }).catch(refused);
     }
   }
   jobs.delete(work_order_id);

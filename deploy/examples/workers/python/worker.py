@@ -45,8 +45,7 @@ def reason(error):
     details = dict(error.trailing_metadata() or ()).get('grpc-status-details-bin', b'')
     return b''.join(re.findall(rb'ERROR_REASON_\w+', details)[:1]).decode()
 
-class Job(threading.Thread):
-    """What the worker does about an order that it holds."""
+class Job(threading.Thread):  # what the worker does about an order that it holds
     def __init__(self, claim):
         super().__init__()
         self.order, self.attempt, self.execution = claim['work_order'], claim['attempt'], claim['execution_id']
@@ -71,7 +70,8 @@ class Job(threading.Thread):
             result = work(self, self.order.get('payload', {}))
             end = ('CompleteWork', {'completions': [{'claim': self.claim, 'result': result}]})
         except Exception as error:
-            failure = {'claim': self.claim, 'error_message': repr(error), 'non_retryable': isinstance(error, ValueError)}
+            failure = {'claim': self.claim, 'error_message': repr(error), 'error_type': type(error).__name__,
+                       'non_retryable': isinstance(error, ValueError)}
             marks = [{'work_order_id': self.id, 'checkpoint': self.checkpoint}] if self.checkpoint else []
             release = ('ReleaseWork', {'claims': [self.claim], 'checkpoints': marks})
             end = release if self.why == 'shutdown' else ('FailWork', {'failures': [failure]})
