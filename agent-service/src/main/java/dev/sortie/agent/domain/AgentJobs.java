@@ -137,7 +137,7 @@ public final class AgentJobs {
 
     /**
      * Looks for work as soon as some replica has changed orders or queues, without waiting for the next time, and wakes
-     * those who wait as a worker that has changed. Returns only by failing; what it then misses is found all the same, a
+     * those who wait as a worker that is to drain. Returns only by failing; what it then misses is found all the same, a
      * moment later.
      *
      * @param look has {@link #lookForWork} run
@@ -147,7 +147,7 @@ public final class AgentJobs {
         while (true) {
             var batch = watch.next(FEED_PATIENCE).changes();
             for (var change : batch) {
-                if (change.resourceType().equals("worker")) {
+                if (isDrain(change)) {
                     lookAgain(change.resourceId());
                 }
             }
@@ -158,7 +158,7 @@ public final class AgentJobs {
         }
     }
 
-    /** Something about a worker has changed, so that it may be told something else than before. */
+    /** A worker is to drain: it is to hear of it now. */
     private void lookAgain(UUID workerId) {
         idle.forget(workerId);
         signals.wakeWorker(workerId);
@@ -167,6 +167,11 @@ public final class AgentJobs {
     /** Wakes those who follow logs that other replicas have written. */
     public void lookForLines() {
         tails.poll(database.queries());
+    }
+
+    private static boolean isDrain(LoggedChange change) {
+        return change.resourceType().equals("worker")
+                && change.attributes().contains('"' + Workers.DRAINING + '"');
     }
 
     private static boolean mayMakeClaimable(LoggedChange change) {
