@@ -170,8 +170,7 @@ public final class AgentJobs {
     }
 
     private static boolean isDrain(LoggedChange change) {
-        return change.resourceType().equals("worker")
-                && change.attributes().contains('"' + Workers.DRAINING + '"');
+        return change.resourceType().equals("worker") && change.attributes().contains('"' + Workers.DRAINING + '"');
     }
 
     private static boolean mayMakeClaimable(LoggedChange change) {

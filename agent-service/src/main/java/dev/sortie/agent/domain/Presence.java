@@ -61,8 +61,8 @@ public final class Presence {
         for (var caller : workers.touch(tx, taken)) {
             var id = caller.turn().workerId();
             if (caller.back()) {
-                tx.change(
-                        Workers.change(id, caller.turn().version(), caller.turn().status()));
+                tx.change(Workers.change(
+                        id, caller.turn().version(), caller.turn().status()));
                 tx.afterCommit(() -> LOG.atInfo().addKeyValue("worker_id", id).log("a worker is back"));
             }
             if (caller.draining()) {
