@@ -41,6 +41,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
@@ -83,6 +84,9 @@ class QueryPlanTest {
                 entry("work_order_id", List.of(ManyOrders.order(7), ManyOrders.order(50))),
                 entry("worker_id", List.of(ManyOrders.worker(7))),
                 entry("execution_id", List.of(ManyOrders.execution(1), ManyOrders.execution(202))),
+                entry("agent_id", List.of(new UUID(7, 7))),
+                entry("agent_ids", List.of(new UUID(7, 7))),
+                entry("capabilities", List.of("java")),
                 entry("software_version", List.of("1", "none")),
                 entry("text", List.of("line 7")),
                 entry("error_type", List.of("Error3", "none")),
