@@ -27,7 +27,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -38,16 +38,18 @@ class DedupeRaceTest {
     private static final int CALLERS = 50;
     private static final SettableClock CLOCK = AgentFixture.clock();
 
-    @AutoClose
     private static final TestDatabase DATABASE = AgentFixture.newDatabase();
-
-    @AutoClose
     private static final AgentFixture ONE = new AgentFixture(DATABASE, CLOCK);
-
-    @AutoClose
     private static final AgentFixture OTHER = new AgentFixture(DATABASE, CLOCK);
 
     private final String queue = "kr-" + UUID.randomUUID().toString().substring(0, 8);
+
+    @AfterAll
+    static void stop() {
+        OTHER.close();
+        ONE.close();
+        DATABASE.close();
+    }
 
     @ParameterizedTest
     @EnumSource(mode = Mode.EXCLUDE, names = "UNRECOGNIZED")

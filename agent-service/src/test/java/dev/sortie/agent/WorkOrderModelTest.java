@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.ClaimedWork;
 import dev.sortie.agent.v1.HeartbeatWorkRequest;
+import dev.sortie.agent.v1.WorkFailure;
 import dev.sortie.agent.v1.WorkOrderStatus;
 import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.testing.SettableClock;
@@ -33,6 +34,7 @@ class WorkOrderModelTest {
     private static final Duration LEASE = Duration.ofSeconds(20);
     private static final Duration BACKOFF = Duration.ofSeconds(10);
     private static final Duration TIMEOUT = Duration.ofSeconds(45);
+    private static final String FATAL = "Fatal";
 
     @AutoClose
     private static final AgentFixture AGENT = new AgentFixture(CLOCK);
@@ -42,11 +44,16 @@ class WorkOrderModelTest {
         String status = "PENDING";
         int retries;
         Instant runAt = CLOCK.instant();
+        final Instant deadline;
         String token = "";
         Instant leaseEnds = Instant.MIN;
         Instant attemptEnds = Instant.MIN;
         // What became of each token that was given.
         final Map<String, String> ended = new HashMap<>();
+
+        Model(Instant deadline) {
+            this.deadline = deadline;
+        }
 
         boolean isCurrent(String shown, Instant now) {
             return status.equals("CLAIMED") && token.equals(shown) && leaseEnds.isAfter(now);
@@ -58,7 +65,8 @@ class WorkOrderModelTest {
         }
 
         void repeatOrGiveUp(String how, Instant next) {
-            if (retries == MAX_RETRIES) {
+            // A wait is shorter by up to a tenth.
+            if (retries == MAX_RETRIES || !next.minus(BACKOFF.dividedBy(10)).isBefore(deadline)) {
                 end(how, "FAILED");
             } else {
                 retries++;
@@ -77,7 +85,7 @@ class WorkOrderModelTest {
         var models = new HashMap<String, Model>();
         var claims = new ArrayList<ClaimedWork>();
         for (int i = 0; i < 6; i++) {
-            models.put(place(queue), new Model());
+            place(queue, models, random);
         }
 
         for (int step = 0; step < 150; step++) {
@@ -97,8 +105,8 @@ class WorkOrderModelTest {
                         assertThat(claimed.getAttempt()).isEqualTo(model.retries + 1);
                         model.status = "CLAIMED";
                         model.token = claimed.getClaimToken();
-                        model.leaseEnds = now.plus(LEASE);
-                        model.attemptEnds = now.plus(TIMEOUT);
+                        model.attemptEnds = earlier(now.plus(TIMEOUT), model.deadline);
+                        model.leaseEnds = earlier(now.plus(LEASE), model.attemptEnds);
                         claims.add(claimed);
                     }
                 }
@@ -117,12 +125,21 @@ class WorkOrderModelTest {
                 case 4 -> {
                     var claimed = any(claims, random);
                     var model = model(models, claimed);
-                    var accepted =
-                            accepts(() -> AGENT.fail(claimed).getOutcomes(0).hasError());
+                    boolean isFatal = random.nextInt(6) == 0;
+                    var accepted = accepts(() -> AGENT.fail(WorkFailure.newBuilder()
+                                    .setClaim(reference(claimed))
+                                    .setErrorMessage("it broke")
+                                    .setErrorType(isFatal ? FATAL : "Other"))
+                            .getOutcomes(0)
+                            .hasError());
                     if (model != null) {
                         expect(accepted, model, claimed, "FAILED", now);
                         if (model.isCurrent(claimed.getClaimToken(), now)) {
-                            model.repeatOrGiveUp("FAILED", now.plus(BACKOFF));
+                            if (isFatal) {
+                                model.end("FAILED", "FAILED");
+                            } else {
+                                model.repeatOrGiveUp("FAILED", now.plus(BACKOFF));
+                            }
                         }
                     }
                 }
@@ -154,8 +171,7 @@ class WorkOrderModelTest {
                                 .hasError());
                         assertThat(extended).isEqualTo(model.isCurrent(claimed.getClaimToken(), now));
                         if (extended) {
-                            var wished = now.plus(LEASE);
-                            model.leaseEnds = wished.isBefore(model.attemptEnds) ? wished : model.attemptEnds;
+                            model.leaseEnds = earlier(now.plus(LEASE), model.attemptEnds);
                         }
                     }
                 }
@@ -178,17 +194,21 @@ class WorkOrderModelTest {
                         } else if (accepted) {
                             model.status = "CANCELLED"; // what became of earlier claims stays as it is
                         }
-                        models.put(place(queue), new Model());
+                        place(queue, models, random);
                     }
                 }
                 default -> {
                     CLOCK.advance(Duration.ofSeconds(1 + random.nextInt(15)));
                     AGENT.endLeases();
+                    AGENT.expireOrders();
                     AGENT.promoteOrders();
                     models.values().stream()
                             .filter(m -> m.status.equals("CLAIMED") && !m.leaseEnds.isAfter(CLOCK.instant()))
                             .forEach(m ->
                                     m.repeatOrGiveUp("TIMEOUT", CLOCK.instant().plus(BACKOFF)));
+                    models.values().stream()
+                            .filter(m -> m.status.equals("PENDING") && !m.deadline.isAfter(CLOCK.instant()))
+                            .forEach(m -> m.status = "EXPIRED");
                 }
             }
             compare(models, step);
@@ -215,7 +235,8 @@ class WorkOrderModelTest {
 
     private static long claimable(Map<String, Model> models, Instant now) {
         return models.values().stream()
-                .filter(model -> model.status.equals("PENDING") && !model.runAt.isAfter(now))
+                .filter(model ->
+                        model.status.equals("PENDING") && !model.runAt.isAfter(now) && model.deadline.isAfter(now))
                 .count();
     }
 
@@ -224,14 +245,25 @@ class WorkOrderModelTest {
         assertThat(accepted).isEqualTo(model.isCurrent(token, now) || how.equals(model.ended.get(token)));
     }
 
-    private static String place(String queue) {
-        return AGENT.enqueue(order(queue)
-                        .setTimeout(seconds(TIMEOUT.toSeconds()))
-                        .setRetryPolicy(RetryPolicy.newBuilder()
-                                .setMaxRetries(MAX_RETRIES)
-                                .setInitialBackoff(seconds(BACKOFF.toSeconds()))
-                                .setBackoffMultiplier(1)))
-                .getWorkOrderId();
+    /** An order, every other one with a deadline. */
+    private static void place(String queue, Map<String, Model> models, Random random) {
+        var order = order(queue)
+                .setTimeout(seconds(TIMEOUT.toSeconds()))
+                .setRetryPolicy(RetryPolicy.newBuilder()
+                        .setMaxRetries(MAX_RETRIES)
+                        .setInitialBackoff(seconds(BACKOFF.toSeconds()))
+                        .setBackoffMultiplier(1)
+                        .addNonRetryableErrorTypes(FATAL));
+        var deadline = Instant.MAX;
+        if (random.nextBoolean()) {
+            deadline = CLOCK.instant().plusSeconds(10 + random.nextInt(100));
+            order.setDeadlineTime(Messages.timestamp(deadline));
+        }
+        models.put(AGENT.enqueue(order).getWorkOrderId(), new Model(deadline));
+    }
+
+    private static Instant earlier(Instant one, Instant other) {
+        return one.isBefore(other) ? one : other;
     }
 
     private static ClaimedWork any(List<ClaimedWork> claims, Random random) {

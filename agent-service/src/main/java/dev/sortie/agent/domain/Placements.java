@@ -182,13 +182,19 @@ public final class Placements {
         }
         for (var round : rounds) {
             place(tx, round, calls.size() == 1);
+            find(tx, round);
         }
-        var found = new HashMap<UUID, WorkOrder>();
-        var there = calls.stream().flatMap(call -> call.there.values().stream()).toList();
-        if (!there.isEmpty()) {
-            orders.findAll(tx, there).forEach(order -> found.put(order.id(), order));
+        return calls.stream().map(Call::outcome).toList();
+    }
+
+    /** The orders that stand for others, as they are before the next round. */
+    private void find(Tx tx, List<Call> round) {
+        var ids = round.stream().flatMap(call -> call.there.values().stream()).toList();
+        if (!ids.isEmpty()) {
+            var found = new HashMap<UUID, WorkOrder>();
+            orders.findAll(tx, ids).forEach(order -> found.put(order.id(), order));
+            round.forEach(call -> call.found = found);
         }
-        return calls.stream().map(call -> call.outcome(found)).toList();
     }
 
     private List<Call> calls(Tx tx, List<Item<Request>> items) {
@@ -418,6 +424,7 @@ public final class Placements {
         private final Map<UUID, UUID> there = new HashMap<>();
         private final Map<UUID, UUID> replaced = new HashMap<>();
         private final Map<UUID, WorkOrder> made = new HashMap<>();
+        private Map<UUID, WorkOrder> found = Map.of();
 
         Call(Principal principal, Policy policy, @Nullable FailureException refusal) {
             this.principal = principal;
@@ -466,7 +473,7 @@ public final class Placements {
             }
         }
 
-        Outcome<List<Placed>> outcome(Map<UUID, WorkOrder> found) {
+        Outcome<List<Placed>> outcome() {
             if (refusal != null) {
                 return Outcome.refused(refusal);
             }

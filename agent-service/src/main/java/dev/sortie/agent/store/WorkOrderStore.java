@@ -177,9 +177,8 @@ public final class WorkOrderStore {
     private static final String FREE_KEYS =
             "UPDATE work_orders SET dedupe_key = NULL WHERE work_order_id = ANY ($1::uuid[])";
 
-    // Status by status, each in the order of its index, no further than it must. No bound depends on whether a
-    // parameter
-    // is there, for the sake of plans that are made once for all.
+    // Status by status, each in the order of its index, no further than it must. No bound depends on whether there is a
+    // parameter: a plan that is made once for all has to find the first rows by the index.
     private static final String DEAD = """
             f.status = wanted.status AND f.status IN ('FAILED', 'EXPIRED')
                       AND f.completed_at >= coalesce($4::timestamptz, '-infinity'::timestamptz)
