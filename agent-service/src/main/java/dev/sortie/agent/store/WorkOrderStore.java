@@ -66,8 +66,8 @@ public final class WorkOrderStore {
             ORDER BY o.work_order_id DESC LIMIT $2::integer
             """;
     // Queue by queue, each in the order of its index, no further than a page: there are few queues, and this way one
-    // index serves a queue's orders of a status and everybody's. The status is asked for by a subquery: who knew that it
-    // is CLAIMED would read all claims, by their own small index, again for each queue.
+    // index serves a queue's orders of a status and everybody's. The status is asked for by a subquery: who knew that
+    // it is CLAIMED would read all claims, by their own small index, again for each queue.
     private static final String LIST_BY_STATUS = """
             SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.task_id, o.priority,
                 NULL::text AS payload, NULL::text AS result, coalesce(r.error_message, '') AS error_message,
