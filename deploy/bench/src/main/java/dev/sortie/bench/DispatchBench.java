@@ -32,6 +32,7 @@ final class DispatchBench {
             .putFields("n", Value.newBuilder().setNumberValue(1).build())
             .build();
 
+    private final Target target;
     private final Servers servers;
     private final java.time.Duration runFor;
     private final Cpu cpu;
@@ -39,7 +40,8 @@ final class DispatchBench {
     // By workers and batch, how fast they were: so many orders have to be there for the next time.
     private final Map<List<Integer>, Double> seen = new ConcurrentHashMap<>();
 
-    DispatchBench(Servers servers, Cpu cpu, java.time.Duration runFor) {
+    DispatchBench(Target target, Servers servers, Cpu cpu, java.time.Duration runFor) {
+        this.target = target;
         this.servers = servers;
         this.cpu = cpu;
         this.runFor = runFor;
@@ -52,6 +54,7 @@ final class DispatchBench {
         double rate = seen.getOrDefault(key, batch == 1 ? Math.min(10_000.0, 1_000.0 * workers) : 25_000.0);
         fill(queue, (long) (rate * 1.4 * runFor.toMillis() / 1_000));
         var ids = register(workers, batch);
+        target.settle();
         var completed = new AtomicLong();
         var begin = new CountDownLatch(1);
         long[] end = new long[1];
@@ -85,11 +88,41 @@ final class DispatchBench {
         }
     }
 
+    /** The same by sessions, each with so many credits: an acknowledgement says that a completion is accepted. */
+    double sessions(int workers, int credits) throws Exception {
+        var queue = newQueue();
+        var key = List.of(workers, -credits);
+        double rate = seen.getOrDefault(key, credits == 1 ? Math.min(10_000.0, 1_000.0 * workers) : 25_000.0);
+        long orders = (long) (rate * 1.4 * runFor.toMillis() / 1_000);
+        fill(queue, orders);
+        var ids = register(workers, credits);
+        target.settle();
+        var completed = new AtomicLong();
+        var before = cpu.read();
+        long start = System.nanoTime();
+        long end = start + runFor.toNanos();
+        var sessions = ids.stream()
+                .map(id -> Session.open(servers.next(), id, queue, credits, PAYLOAD, completed, end))
+                .toList();
+        while (System.nanoTime() < end && completed.get() < orders) {
+            TimeUnit.MILLISECONDS.sleep(5);
+        }
+        double seconds = (System.nanoTime() - start) / 1e9;
+        use = Cpu.between(before, cpu.read(), completed.get());
+        double perSecond = completed.get() / seconds;
+        sessions.forEach(Session::close);
+        sessions.forEach(Session::await);
+        deregister(ids);
+        seen.merge(key, perSecond, Math::max);
+        return perSecond;
+    }
+
     /** Orders per second that so many callers place, a batch at a time. */
     double enqueueing(int callers, int batch) throws Exception {
         var queue = newQueue();
         var placed = new AtomicLong();
         var request = enqueue(queue, batch);
+        target.settle();
         var before = cpu.read();
         long start = System.nanoTime();
         long end = start + runFor.toNanos();
@@ -177,6 +210,7 @@ final class DispatchBench {
         var queue = newQueue();
         fill(queue, pending);
         var id = register(1, 1).getFirst();
+        target.settle();
         var latencies = new Latencies();
         for (int i = 0; i < claims; i++) {
             long start = System.nanoTime();

@@ -52,7 +52,7 @@ public final class Main {
         this.repeat = (int) number("--repeat", 3);
         this.servers = servers;
         this.cpu = new Cpu(target);
-        this.bench = new DispatchBench(servers, cpu, seconds);
+        this.bench = new DispatchBench(target, servers, cpu, seconds);
     }
 
     /** Runs one benchmark. */
@@ -75,7 +75,7 @@ public final class Main {
 
     private void run() throws Exception {
         new Surroundings(target).print();
-        new DispatchBench(servers, cpu, Duration.ofSeconds(5)).throughput(64, 1); // warms everybody up
+        new DispatchBench(target, servers, cpu, Duration.ofSeconds(5)).throughput(64, 1); // warms everybody up
         boolean peers = target.database() != null
                 && !options.getOrDefault("--peers", "yes").equals("no");
         if (peers) {
@@ -84,28 +84,28 @@ public final class Main {
         if (parts.contains("echo")) {
             echo();
         }
-        if (parts.contains("enqueue")) {
-            enqueue(peers);
-        }
         if (parts.contains("unary")) {
             unary(peers);
         }
         if (parts.contains("batch")) {
             batch(peers);
         }
+        if (parts.contains("enqueue")) {
+            enqueue(peers);
+        }
         if (parts.contains("latency")) {
             latency();
-        }
-        if (parts.contains("pending")) {
-            pending();
-        }
-        if (parts.contains("long")) {
-            new LongRun(target, servers, bench).run(Duration.ofSeconds(number("--long", 120)));
         }
         if (parts.contains("idle")) {
             System.out.println("\n| idle | statements/s | transactions/s | of a core: servers | PostgreSQL |");
             System.out.println("| --- | ---: | ---: | ---: | ---: |");
             new IdleBench(target, bench).run(500, seconds.multipliedBy(3));
+        }
+        if (parts.contains("long")) {
+            new LongRun(target, servers, bench).run(Duration.ofSeconds(number("--long", 120)));
+        }
+        if (parts.contains("pending")) {
+            pending();
         }
         if (peers) {
             dropPeersDatabase();
@@ -152,6 +152,7 @@ public final class Main {
                 comparison.add(name, () -> bench.throughput(count, 1));
             }
         }
+        comparison.add("Sortie, 64 sessions, 1 credit", () -> bench.sessions(64, 1));
         if (peers) {
             comparison.add(PgbenchPeer.plain(target, PEERS_DATABASE, false), seconds);
             comparison.add(PgbenchPeer.pgmq(target, PEERS_DATABASE, pgmq(), false), seconds);
@@ -165,6 +166,8 @@ public final class Main {
     private void batch(boolean peers) throws Exception {
         var comparison = new Comparison("orders claimed and completed, many per call", bench::use);
         comparison.addReference("Sortie, 100 per call, 4 workers", () -> bench.throughput(4, 100));
+        comparison.add("Sortie, 4 sessions, 100 credits", () -> bench.sessions(4, 100));
+        comparison.add("Sortie, 16 sessions, 50 credits", () -> bench.sessions(16, 50));
         if (peers) {
             comparison.add(PgbenchPeer.plain(target, PEERS_DATABASE, true), seconds);
             comparison.add(PgbenchPeer.pgmq(target, PEERS_DATABASE, pgmq(), true), seconds);
@@ -192,7 +195,7 @@ public final class Main {
     }
 
     private Peer node(String name, boolean many, String how, int ordersPerSecond) {
-        var folder = Path.of(options.getOrDefault("--node", "deploy/bench/peers"));
+        var folder = Path.of(options.getOrDefault("--node", System.getProperty("sortie.home", ".") + "/deploy/bench/peers"));
         return new NodePeer(target, PEERS_DATABASE, folder, name, many, how, ordersPerSecond);
     }
 

@@ -77,6 +77,21 @@ record Target(
                 "jdbc:postgresql://" + database.getHost() + ":" + database.getPort() + "/" + name, user(), password());
     }
 
+    /**
+     * Has PostgreSQL do what it would else do in the middle of a measurement, as it does before those of the other queues;
+     * nothing when the database is not known.
+     */
+    void settle() throws SQLException {
+        if (database == null) {
+            return;
+        }
+        try (var connection = connect(agentDatabase);
+                var statement = connection.createStatement()) {
+            statement.execute("VACUUM ANALYZE work_orders, work_order_states");
+            statement.execute("CHECKPOINT");
+        }
+    }
+
     /** The same for other programs. */
     String url(String name) {
         if (database == null) {
