@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /** db-scheduler, in this process: one-time tasks, which are removed when they are done. */
 final class DbSchedulerPeer implements Peer {
     private static final int THREADS = 64;
-    private static final int ORDERS_PER_SECOND = 10_000;
+    private static final int ORDERS_PER_SECOND = 30_000;
     private static final String TABLE = """
             DROP TABLE IF EXISTS scheduled_tasks;
             CREATE TABLE scheduled_tasks (
@@ -98,13 +98,13 @@ final class DbSchedulerPeer implements Peer {
                     .build();
             long start = System.nanoTime();
             scheduler.start();
-            TimeUnit.NANOSECONDS.sleep(runFor.toNanos());
-            long left = left();
+            long left = orders;
+            while (left > 0 && System.nanoTime() - start < runFor.toNanos()) {
+                TimeUnit.MILLISECONDS.sleep(100);
+                left = left();
+            }
             double seconds = (System.nanoTime() - start) / 1e9;
             scheduler.stop();
-            if (left == 0) {
-                throw new IllegalStateException("db-scheduler had too little to do");
-            }
             return (orders - left) / seconds;
         }
     }

@@ -33,7 +33,7 @@ final class PgbenchPeer implements Peer {
             UPDATE plain_orders SET status = 'COMPLETED', result = '{"n": 1}', completed_at = now() WHERE id = (:id)::bigint AND status = 'CLAIMED' AND lease_expires_at > now();
             """;
     private static final String PLAIN_MANY = """
-            WITH claimed AS (UPDATE plain_orders SET status = 'CLAIMED', lease_expires_at = now() + interval '1 minute' WHERE id = ANY (ARRAY(SELECT id FROM plain_orders WHERE status = 'PENDING' AND run_at <= now() ORDER BY priority, run_at, id LIMIT 100 FOR UPDATE SKIP LOCKED)) RETURNING id, payload) SELECT array_agg(id) AS ids, count(payload) AS payloads FROM claimed \\gset
+            WITH claimed AS (UPDATE plain_orders SET status = 'CLAIMED', lease_expires_at = now() + interval '1 minute' WHERE id = ANY (ARRAY(SELECT id FROM plain_orders WHERE status = 'PENDING' AND run_at <= now() ORDER BY priority, run_at, id LIMIT 100 FOR UPDATE SKIP LOCKED)) RETURNING id, payload) SELECT coalesce(array_agg(id), '{}') AS ids, count(payload) AS payloads FROM claimed \\gset
             UPDATE plain_orders SET status = 'COMPLETED', result = '{"n": 1}', completed_at = now() WHERE id = ANY ((:ids)::bigint[]) AND status = 'CLAIMED' AND lease_expires_at > now();
             """;
     private static final String PGMQ = """
@@ -49,7 +49,7 @@ final class PgbenchPeer implements Peer {
             SELECT pgmq.archive('bench', (:msg_id)::bigint);
             """;
     private static final String PGMQ_MANY = """
-            SELECT array_agg(msg_id) AS ids FROM pgmq.read('bench', 60, 100) \\gset
+            SELECT coalesce(array_agg(msg_id), '{}') AS ids FROM pgmq.read('bench', 60, 100) \\gset
             SELECT count(*) FROM pgmq.archive('bench', (:ids)::bigint[]);
             """;
 
@@ -92,7 +92,7 @@ final class PgbenchPeer implements Peer {
         this.setUpFile = setUpFile;
         this.needsFile = needsFile;
         this.clients = many ? 4 : 64;
-        this.ordersPerSecond = many ? 60_000 : 10_000;
+        this.ordersPerSecond = many ? 120_000 : 12_000;
     }
 
     /** Claim and complete as two plain statements. */
