@@ -195,7 +195,8 @@ public final class Main {
     }
 
     private Peer node(String name, boolean many, String how, int ordersPerSecond) {
-        var folder = Path.of(options.getOrDefault("--node", System.getProperty("sortie.home", ".") + "/deploy/bench/peers"));
+        var folder =
+                Path.of(options.getOrDefault("--node", System.getProperty("sortie.home", ".") + "/deploy/bench/peers"));
         return new NodePeer(target, PEERS_DATABASE, folder, name, many, how, ordersPerSecond);
     }
 
