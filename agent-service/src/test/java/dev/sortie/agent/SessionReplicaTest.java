@@ -6,6 +6,8 @@ import static dev.sortie.agent.SessionClient.completion;
 import static dev.sortie.agent.SessionClient.heartbeat;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.ErrorReason;
 import dev.sortie.agent.v1.SessionClosingReason;
@@ -15,6 +17,7 @@ import io.grpc.Status;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -130,6 +133,49 @@ class SessionReplicaTest {
                 assertThat(fourth.hasEnded()).isFalse();
             }
         }
+    }
+
+    @Test
+    void hasLittleInHandForAWorkerThatReadsNothing() throws Exception {
+        // More than any window takes of what is sent.
+        var large = Struct.newBuilder()
+                .putFields(
+                        "text",
+                        Value.newBuilder().setStringValue("x".repeat(20_000)).build())
+                .build();
+        var orders = Collections.nCopies(100, order(queue).setPayload(large).build());
+        for (int i = 0; i < 6; i++) {
+            ONE.enqueueAll(orders);
+        }
+        for (int i = 0; i < 10; i++) {
+            ONE.enqueueAll(AgentFixture.many(1_000, queue));
+        }
+        var inHand = ONE.server()
+                .runtime()
+                .meters()
+                .get("sortie.work.session.messages")
+                .gauge();
+        try (var deaf = new SessionClient(ONE.channel(), ONE.register(1_000), false)) {
+            deaf.send(deaf.attachment(queue).setCredits(1_000));
+            await("it has as many as it is sent", () -> {
+                deaf.send(heartbeat());
+                assertThat(inHand.value()).isLessThanOrEqualTo(36);
+                return inHand.value() == 36 && claimed() > 0;
+            });
+            for (int i = 0; i < 2_000; i++) {
+                deaf.send(heartbeat());
+                assertThat(inHand.value()).isLessThanOrEqualTo(36);
+            }
+            assertThat(claimed()).isBetween(1L, 600L);
+            // Others are served meanwhile.
+            try (var other = SessionClient.attach(ONE, ONE.register(1), 1, queue)) {
+                assertThat(other.call(completion(other.next()))
+                                .getCompletions(0)
+                                .hasError())
+                        .isFalse();
+            }
+        }
+        await("nothing is left in hand", () -> inHand.value() == 0);
     }
 
     @Test
