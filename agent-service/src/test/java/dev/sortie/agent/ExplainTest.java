@@ -9,6 +9,7 @@ import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.CapabilityLevel;
 import dev.sortie.agent.v1.CapabilityRequirement;
 import dev.sortie.agent.v1.ClaimedWork;
+import dev.sortie.agent.v1.DeactivateAgentRequest;
 import dev.sortie.agent.v1.DeregisterWorkerRequest;
 import dev.sortie.agent.v1.DrainWorkerRequest;
 import dev.sortie.agent.v1.ExplainWorkOrderRequest;
@@ -141,6 +142,22 @@ class ExplainTest {
         AGENT.release(claimed);
         crew = reason(explain(order), "WORKERS_BUSY").getWorkers();
         assertThat(crew.getCapableDraining()).isOne();
+    }
+
+    @Test
+    void doesNotCountOnWorkersWhoseAgentIsDeactivated() {
+        var order = AGENT.enqueue(
+                order(queue).addRequiredCapabilities(requires("java", CapabilityLevel.CAPABILITY_LEVEL_ADVANCED)));
+        var agent = AGENT.registerAgent().getAgentId();
+        var worker = AGENT.registerFor(agent, 1);
+        registered.add(worker);
+        can(worker, "java", CapabilityLevel.CAPABILITY_LEVEL_EXPERT);
+        assertThat(kinds(explain(order))).containsExactly("NOBODY_ASKS", "NEXT");
+        AGENT.agents()
+                .deactivateAgent(
+                        DeactivateAgentRequest.newBuilder().setAgentId(agent).build());
+        assertThat(reason(explain(order), "NO_CAPABLE_WORKER").getWorkers().getLive())
+                .isZero();
     }
 
     @Test

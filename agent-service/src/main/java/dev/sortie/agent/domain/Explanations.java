@@ -191,7 +191,10 @@ public final class Explanations {
     }
 
     private Crew crew(Tx tx) {
-        var live = workers.live(tx, MOST_WORKERS);
+        // Those of an agent that is deactivated are there, but for no work.
+        var live = workers.live(tx, MOST_WORKERS).stream()
+                .filter(worker -> worker.agentDeactivatedAt() == null)
+                .toList();
         if (live.isEmpty()) {
             return new Crew(List.of());
         }
