@@ -8,6 +8,9 @@ import dev.sortie.agent.api.QueueGrpcService;
 import dev.sortie.agent.api.WorkGrpcService;
 import dev.sortie.agent.api.WorkOrderGrpcService;
 import dev.sortie.agent.api.WorkerGrpcService;
+import dev.sortie.agent.archive.ArchiveSettings;
+import dev.sortie.agent.archive.Archiver;
+import dev.sortie.agent.archive.ExecutionArchive;
 import dev.sortie.agent.domain.AgentFigures;
 import dev.sortie.agent.domain.AgentJobs;
 import dev.sortie.agent.domain.AgentPresence;
@@ -37,6 +40,7 @@ import dev.sortie.agent.domain.Workers;
 import dev.sortie.agent.store.ActivityStore;
 import dev.sortie.agent.store.AgentFigureStore;
 import dev.sortie.agent.store.AgentStore;
+import dev.sortie.agent.store.ArchiveStore;
 import dev.sortie.agent.store.BacklogStore;
 import dev.sortie.agent.store.CheckpointStore;
 import dev.sortie.agent.store.ClaimStore;
@@ -65,6 +69,7 @@ import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
 
 /** agent-service, put together: what {@code main}, the launcher and the tests start. */
 public final class AgentServer implements AutoCloseable {
@@ -85,16 +90,23 @@ public final class AgentServer implements AutoCloseable {
     private static final Duration RECOUNT = Duration.ofHours(1);
     private static final Duration LOOK_AT_SESSIONS = Duration.ofSeconds(1);
     private static final Duration KEEP_PARTITIONS = Duration.ofHours(1);
+    private static final Duration ARCHIVE = Duration.ofHours(1);
 
     private final ServiceRuntime runtime;
     private final AgentJobs jobs;
     private final AgentFigures figures;
+    private final @Nullable Archiver archiver;
     private final WorkSignals signals;
     private final QueueStatistics statistics;
     private final QueueMeters queueMeters;
     private final WorkSessions sessions;
 
-    private AgentServer(ServiceRuntime runtime, Authenticator authenticator, Subjects subjects, int maxSessions) {
+    private AgentServer(
+            ServiceRuntime runtime,
+            Authenticator authenticator,
+            Subjects subjects,
+            int maxSessions,
+            ArchiveSettings archiveSettings) {
         this.runtime = runtime;
         runtime.awaitDatabase();
         var database = runtime.database();
@@ -136,7 +148,16 @@ public final class AgentServer implements AutoCloseable {
         var queues = new Queues(new QueueStore(), laneStore, signals, ids);
         var workOrders = new WorkOrders(orderStore, checkpointStore, queues, work, signals);
         var placements = new Placements(orderStore, laneStore, queues, work, subjects, signals, tallies, ids);
-        var executions = new Executions(new ExecutionStore(), lateReportStore);
+        var executionStore = new ExecutionStore();
+        var archiveStore = new ArchiveStore();
+        var storage = archiveSettings.open();
+        this.archiver = storage == null
+                ? null
+                : new Archiver(database, archiveStore, runtime.own(storage), ids, archiveSettings.after());
+        var executions = new Executions(
+                executionStore,
+                lateReportStore,
+                new ExecutionArchive(archiveStore, executionStore, lateReportStore, storage));
         var logTailStore = new LogTailStore();
         var logs = new Logs(logStore, logTailStore, logSignals);
         var tails = new LogTails(logTailStore, logSignals);
@@ -171,6 +192,9 @@ public final class AgentServer implements AutoCloseable {
                 signals,
                 idle);
         runtime.every("log-partitions", KEEP_PARTITIONS, jobs::keepLogPartitions);
+        if (archiver != null) {
+            runtime.every("archive", ARCHIVE, archiver::run);
+        }
         runtime.every("leases", END_LEASES, jobs::endLeases);
         runtime.every("promotion", LOOK_FOR_WORK, jobs::promoteOrders);
         runtime.every("lanes", FORGET_LANES, jobs::forgetLanes);
@@ -252,7 +276,8 @@ public final class AgentServer implements AutoCloseable {
                     runtime,
                     RemoteIdentity.authenticator(mission.channel(), clock),
                     new MissionSubjects(mission.channel()),
-                    config.maxSessions());
+                    config.maxSessions(),
+                    config.archive());
         } catch (RuntimeException failed) {
             runtime.close();
             throw failed;
@@ -265,6 +290,7 @@ public final class AgentServer implements AutoCloseable {
      * @param authenticator tells who calls
      * @param subjects tells what there is that orders can be for
      * @param maxSessions work sessions at once
+     * @param archive where old executions are kept
      */
     static AgentServer start(
             ServerSettings server,
@@ -272,10 +298,11 @@ public final class AgentServer implements AutoCloseable {
             InstantSource clock,
             Authenticator authenticator,
             Subjects subjects,
-            int maxSessions) {
+            int maxSessions,
+            ArchiveSettings archive) {
         var runtime = open(server, database, clock);
         try {
-            return new AgentServer(runtime, authenticator, subjects, maxSessions);
+            return new AgentServer(runtime, authenticator, subjects, maxSessions, archive);
         } catch (RuntimeException failed) {
             runtime.close();
             throw failed;
@@ -294,6 +321,12 @@ public final class AgentServer implements AutoCloseable {
     /** What it runs on: for readiness, metrics and probes. */
     public ServiceRuntime runtime() {
         return runtime;
+    }
+
+    /** What moves old executions to files; null without an archive. */
+    @Nullable
+    Archiver archiver() {
+        return archiver;
     }
 
     /** What it does by itself. */

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sortie.runtime.config.Settings;
 import dev.sortie.runtime.config.SettingsException;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -19,6 +21,8 @@ class AgentConfigTest {
         assertThat(config.server().adminPort()).isEqualTo(7412);
         assertThat(config.missionAddress()).isEqualTo("127.0.0.1:7401");
         assertThat(config.serviceToken()).isNull();
+        assertThat(config.archive().folder()).isNull();
+        assertThat(config.archive().after()).isEqualTo(Duration.ofDays(90));
         assertThat(config.database().url()).isEqualTo(URL);
     }
 
@@ -34,11 +38,17 @@ class AgentConfigTest {
                 "SORTIE_MISSION_ADDRESS",
                 "mission:9",
                 "SORTIE_SERVICE_TOKEN",
-                "sortie_x"));
+                "sortie_x",
+                "SORTIE_ARCHIVE",
+                "/var/lib/sortie/archive",
+                "SORTIE_ARCHIVE_AFTER",
+                "365d"));
         assertThat(config.server().port()).isEqualTo(1);
         assertThat(config.server().adminPort()).isEqualTo(2);
         assertThat(config.missionAddress()).isEqualTo("mission:9");
         assertThat(config.serviceToken()).isEqualTo("sortie_x");
+        assertThat(config.archive().folder()).isEqualTo(Path.of("/var/lib/sortie/archive"));
+        assertThat(config.archive().after()).isEqualTo(Duration.ofDays(365));
     }
 
     @Test
@@ -48,6 +58,11 @@ class AgentConfigTest {
                 .hasMessageContaining("SORTIE_DATABASE_URL")
                 .hasMessageContaining("SORTIE_GRPC_PORT")
                 .hasMessageContaining("SORTIE_ADMIN_PORT");
+        assertThatThrownBy(() -> read(
+                        Map.of("SORTIE_DATABASE_URL", URL, "SORTIE_ARCHIVE", "here", "SORTIE_ARCHIVE_AFTER", "1d")))
+                .isInstanceOf(SettingsException.class)
+                .hasMessageContaining("SORTIE_ARCHIVE: here")
+                .hasMessageContaining("SORTIE_ARCHIVE_AFTER");
         assertThat(read(Map.of("SORTIE_DATABASE_URL", URL, "SORTIE_SERVICE_TOKEN", "sortie_x"))
                         .toString())
                 .doesNotContain("secret", "sortie_x");

@@ -3,6 +3,7 @@ package dev.sortie.agent;
 import com.google.protobuf.Duration;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
+import dev.sortie.agent.archive.ArchiveSettings;
 import dev.sortie.agent.domain.Subject;
 import dev.sortie.agent.v1.Agent;
 import dev.sortie.agent.v1.AgentServiceGrpc;
@@ -69,20 +70,30 @@ public final class AgentFixture implements AutoCloseable {
     private volatile Predicate<Subject> missionService = subjects::contains;
 
     public AgentFixture(InstantSource clock) {
-        this(newDatabase(), true, clock, AgentConfig.MAX_SESSIONS);
+        this(newDatabase(), true, clock, AgentConfig.MAX_SESSIONS, ArchiveSettings.NONE);
     }
 
     /** One replica of several. */
     public AgentFixture(TestDatabase database, InstantSource clock) {
-        this(database, false, clock, AgentConfig.MAX_SESSIONS);
+        this(database, false, clock, AgentConfig.MAX_SESSIONS, ArchiveSettings.NONE);
     }
 
     /** The same, with so many work sessions at most. */
     public AgentFixture(TestDatabase database, InstantSource clock, int maxSessions) {
-        this(database, false, clock, maxSessions);
+        this(database, false, clock, maxSessions, ArchiveSettings.NONE);
     }
 
-    private AgentFixture(TestDatabase database, boolean ownsDatabase, InstantSource clock, int maxSessions) {
+    /** The same with an archive. */
+    public AgentFixture(TestDatabase database, InstantSource clock, ArchiveSettings archive) {
+        this(database, false, clock, AgentConfig.MAX_SESSIONS, archive);
+    }
+
+    private AgentFixture(
+            TestDatabase database,
+            boolean ownsDatabase,
+            InstantSource clock,
+            int maxSessions,
+            ArchiveSettings archive) {
         this.database = database;
         this.ownsDatabase = ownsDatabase;
         this.clock = clock;
@@ -94,7 +105,8 @@ public final class AgentFixture implements AutoCloseable {
                 clock,
                 authenticator,
                 subject -> missionService.test(subject),
-                maxSessions);
+                maxSessions,
+                archive);
         try {
             server.runtime().awaitReady(PATIENCE);
         } catch (Exception failed) {

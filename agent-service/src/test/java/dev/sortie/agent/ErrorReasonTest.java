@@ -60,6 +60,15 @@ class ErrorReasonTest {
                                         .build()))
                         .with(Status.Code.FAILED_PRECONDITION, reason);
             }
+            case ERROR_REASON_ARCHIVE_UNAVAILABLE -> {
+                AGENT.enqueue(order(queue));
+                var claimed = AGENT.claimOne(AGENT.register(1), queue);
+                AGENT.complete(claimed);
+                AGENT.number(ArchiveTest.MOVE_BY_HAND.formatted(claimed.getExecutionId()));
+                StatusAssert.fails(() -> AGENT.execution(claimed.getExecutionId()))
+                        .with(Status.Code.UNAVAILABLE, reason)
+                        .retryable();
+            }
             case ERROR_REASON_WORKER_NOT_REGISTERED ->
                 StatusAssert.fails(() -> AGENT.work()
                                 .claimWork(claim(UUID.randomUUID().toString(), queue)

@@ -1,5 +1,6 @@
 package dev.sortie.agent.api;
 
+import static dev.sortie.runtime.grpc.Messages.duration;
 import static dev.sortie.runtime.grpc.Messages.instant;
 import static dev.sortie.runtime.grpc.Messages.json;
 import static dev.sortie.runtime.grpc.Messages.struct;
@@ -22,6 +23,7 @@ import dev.sortie.agent.v1.TailLogsRequest;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.type.v1.ErrorReason;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -60,7 +62,11 @@ final class ExecutionProtos {
             message.setMetrics(struct(report.metrics()));
         }
         if (execution.completedAt() != null) {
-            message.setCompleteTime(timestamp(execution.completedAt()));
+            message.setCompleteTime(timestamp(execution.completedAt()))
+                    .setDuration(duration(Duration.between(execution.startedAt(), execution.completedAt())));
+        }
+        if (execution.archivedAt() != null) {
+            message.setArchiveTime(timestamp(execution.archivedAt()));
         }
         return message.build();
     }

@@ -245,4 +245,17 @@ public final class AgentFailures {
                 .with("previous_sequence", previous)
                 .exception();
     }
+
+    /** An execution is in a file that cannot be read. */
+    public static FailureException archiveUnavailable(UUID executionId, String file, String why) {
+        return Failure.unavailable(
+                        ErrorReason.ERROR_REASON_ARCHIVE_UNAVAILABLE,
+                        Duration.ofSeconds(5),
+                        "execution %s is in the archive, and %s",
+                        executionId,
+                        why)
+                .with("execution_id", executionId)
+                .with("file", file)
+                .exception();
+    }
 }

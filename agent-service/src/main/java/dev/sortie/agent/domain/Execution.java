@@ -4,7 +4,11 @@ import java.time.Instant;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
-/** One attempt at an order. */
+/**
+ * One attempt at an order.
+ *
+ * @param archivedAt when it went to the archive; null while it is in the database
+ */
 public record Execution(
         UUID id,
         UUID workOrderId,
@@ -18,4 +22,5 @@ public record Execution(
         Instant startedAt,
         @Nullable Instant completedAt,
         Instant updatedAt,
-        boolean hasLateReport) {}
+        boolean hasLateReport,
+        @Nullable Instant archivedAt) {}

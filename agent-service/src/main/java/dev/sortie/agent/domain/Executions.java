@@ -4,6 +4,7 @@ import dev.sortie.agent.store.ExecutionStore;
 import dev.sortie.agent.store.LateReportStore;
 import dev.sortie.runtime.sql.Queries;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -11,10 +12,12 @@ import org.jspecify.annotations.Nullable;
 public final class Executions {
     private final ExecutionStore executions;
     private final LateReportStore lateReports;
+    private final ArchivedExecutions archived;
 
-    public Executions(ExecutionStore executions, LateReportStore lateReports) {
+    public Executions(ExecutionStore executions, LateReportStore lateReports, ArchivedExecutions archived) {
         this.executions = executions;
         this.lateReports = lateReports;
+        this.archived = archived;
     }
 
     /** An execution, with what came too late; null when nothing did. */
@@ -33,10 +36,19 @@ public final class Executions {
             int limit) {}
 
     public Found get(Queries queries, UUID id) {
-        var execution = executions.find(queries, id).orElseThrow(() -> AgentFailures.notFound("execution", id));
-        return new Found(
-                execution,
-                execution.hasLateReport() ? lateReports.find(queries, id).orElse(null) : null);
+        var found = find(queries, id).or(() -> archived.find(queries, id));
+        // It may have been moved between the two looks.
+        return found.or(() -> find(queries, id)).orElseThrow(() -> AgentFailures.notFound("execution", id));
+    }
+
+    private Optional<Found> find(Queries queries, UUID id) {
+        return executions
+                .find(queries, id)
+                .map(execution -> new Found(
+                        execution,
+                        execution.hasLateReport()
+                                ? lateReports.find(queries, id).orElse(null)
+                                : null));
     }
 
     public List<Execution> list(Queries queries, ListRequest request) {

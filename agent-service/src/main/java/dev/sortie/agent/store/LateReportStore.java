@@ -40,6 +40,12 @@ public final class LateReportStore {
             WHERE execution_id = $1::uuid
             """;
 
+    private static final String RESTORE = """
+            SELECT l.execution_id, l.status, l.result::text AS result, l.error_message, l.exit_code, l.stdout, l.stderr,
+                l.metrics::text AS metrics, l.reported_at
+            FROM jsonb_populate_record(NULL::late_reports, $1::text::jsonb -> 'late_report') AS l
+            """;
+
     /** Keeps reports, at most one of each execution, in place of those before. */
     public void put(Tx tx, List<LateReport> reports) {
         tx.send(
@@ -53,6 +59,15 @@ public final class LateReportStore {
                 column(String.class, reports, late -> late.report().stderr()),
                 column(String.class, reports, late -> late.report().metrics()),
                 tx.now());
+    }
+
+    /**
+     * A report from what a file holds of its execution.
+     *
+     * @param line as {@link ArchiveStore.Old#line()}
+     */
+    public Optional<LateReport> restore(Queries queries, String line) {
+        return queries.find(RESTORE, LateReportStore::map, line);
     }
 
     public Optional<LateReport> find(Queries queries, UUID executionId) {

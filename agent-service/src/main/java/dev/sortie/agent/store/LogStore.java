@@ -72,6 +72,11 @@ public final class LogStore {
             SELECT s.work_order_id, s.status
             FROM work_order_states s
             WHERE s.execution_id = $1::uuid AND s.status = 'CLAIMED'
+            UNION
+            SELECT s.work_order_id, s.status
+            FROM archived_executions a
+            JOIN work_order_states s ON s.work_order_id = a.work_order_id
+            WHERE a.execution_id = $1::uuid
             """;
     private static final String LAST_SEQUENCE =
             "SELECT coalesce(max(sequence), 0) AS last FROM execution_logs WHERE execution_id = $1::uuid";

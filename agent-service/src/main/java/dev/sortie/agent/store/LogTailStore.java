@@ -20,6 +20,8 @@ public final class LogTailStore {
             SELECT x.status FROM executions x WHERE x.execution_id = $1::uuid AND x.status <> 'RUNNING'
             UNION ALL
             SELECT 'RUNNING' FROM work_order_states s WHERE s.execution_id = $1::uuid AND s.status = 'CLAIMED'
+            UNION ALL
+            SELECT a.status FROM archived_executions a WHERE a.execution_id = $1::uuid
             """;
     private static final String LAST_BATCH =
             "SELECT coalesce(max(batch), 0) AS last FROM execution_log_batches WHERE execution_id = $1::uuid";

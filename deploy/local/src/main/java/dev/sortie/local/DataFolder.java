@@ -40,6 +40,7 @@ import java.util.concurrent.locks.LockSupport;
  * postgresql/       the database (PostgreSQL's own data folder)
  * binaries/         the unpacked PostgreSQL programs
  * knowledge/        search indexes, which can be rebuilt
+ * archive/          executions that ended long ago, in compressed files
  * logs/
  * </pre>
  */
@@ -182,6 +183,10 @@ final class DataFolder {
         return root.resolve("knowledge");
     }
 
+    Path archive() {
+        return root.resolve("archive");
+    }
+
     Path logs() {
         return root.resolve("logs");
     }
@@ -311,6 +316,7 @@ final class DataFolder {
                     postgresql(),
                     postgresqlPart(),
                     knowledge(),
+                    archive(),
                     binaries(),
                     logs(),
                     secrets(),

@@ -108,6 +108,9 @@ record Services(
                         Accounts.credentialKeys(folder).toString());
             }
         }
+        if (service.equals("agent")) {
+            settings.putIfAbsent("SORTIE_ARCHIVE", folder.archive().toString());
+        }
         if (service.equals("knowledge")) {
             settings.put("SORTIE_INDEX_FOLDER", folder.knowledge().toString());
         }
