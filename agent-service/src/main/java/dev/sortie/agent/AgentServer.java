@@ -157,7 +157,8 @@ public final class AgentServer implements AutoCloseable {
         var executions = new Executions(
                 executionStore,
                 lateReportStore,
-                new ExecutionArchive(archiveStore, executionStore, lateReportStore, storage));
+                new ExecutionArchive(archiveStore, executionStore, lateReportStore, storage),
+                workOrders);
         var logTailStore = new LogTailStore();
         var logs = new Logs(logStore, logTailStore, logSignals);
         var tails = new LogTails(logTailStore, logSignals);

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sortie.agent.v1.AppendLogsRequest;
 import dev.sortie.agent.v1.AppendLogsResponse;
+import dev.sortie.agent.v1.CancelExecutionRequest;
 import dev.sortie.agent.v1.ClaimedWork;
 import dev.sortie.agent.v1.ErrorReason;
 import dev.sortie.agent.v1.Execution;
@@ -19,6 +20,7 @@ import dev.sortie.agent.v1.ListLogsRequest;
 import dev.sortie.agent.v1.LogLevel;
 import dev.sortie.agent.v1.LogLine;
 import dev.sortie.agent.v1.TailLogsRequest;
+import dev.sortie.agent.v1.WorkOrderStatus;
 import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.testing.SettableClock;
 import dev.sortie.runtime.testing.StatusAssert;
@@ -226,6 +228,48 @@ class ExecutionServiceTest {
                         .getExecutionsList())
                 .extracting(Execution::getExecutionId)
                 .containsExactly(ids.get(3));
+    }
+
+    @Test
+    void cancelsAnAttemptThatRunsAndItsOrderWithIt() throws Exception {
+        var claimed = claimed();
+
+        var cancelled = cancel(claimed.getExecutionId());
+
+        assertThat(cancelled.getStatus()).isEqualTo(ExecutionStatus.EXECUTION_STATUS_CANCELLED);
+        assertThat(cancelled.hasDuration()).isTrue();
+        assertThat(AGENT.get(claimed.getWorkOrder().getWorkOrderId()).getStatus())
+                .isEqualTo(WorkOrderStatus.WORK_ORDER_STATUS_CANCELLED);
+        assertThat(cancel(claimed.getExecutionId())).isEqualTo(cancelled);
+        StatusAssert.fails(() -> AGENT.complete(claimed))
+                .with(Status.Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_CLAIM_STALE);
+    }
+
+    @Test
+    void doesNotCancelAnOrderForAnAttemptThatHasEnded() {
+        AGENT.enqueue(order(queue));
+        var worker = AGENT.register(1);
+        var first = AGENT.claimOne(worker, queue);
+        AGENT.fail(first);
+        CLOCK.advance(Duration.ofSeconds(10));
+        var second = AGENT.claimOne(worker, queue);
+
+        StatusAssert.fails(() -> cancel(first.getExecutionId()))
+                .with(Status.Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_MOVE_NOT_ALLOWED)
+                .metadata("resource", "execution")
+                .metadata("state", "FAILED");
+        AGENT.complete(second);
+        StatusAssert.fails(() -> cancel(UUID.randomUUID().toString()))
+                .with(Status.Code.NOT_FOUND, dev.sortie.type.v1.ErrorReason.ERROR_REASON_RESOURCE_NOT_FOUND);
+    }
+
+    private static Execution cancel(String id) {
+        return AGENT.executions()
+                .cancelExecution(CancelExecutionRequest.newBuilder()
+                        .setExecutionId(id)
+                        .setReason("no longer wanted")
+                        .build())
+                .getExecution();
     }
 
     @Test

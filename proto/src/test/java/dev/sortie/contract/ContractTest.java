@@ -39,6 +39,7 @@ class ContractTest {
 
     /** Mutations that a request id would not make safer, each with what does or why nothing can. */
     private static final Map<String, String> WITHOUT_REQUEST_ID = Map.of(
+            "sortie.agent.v1.ExecutionService/CancelExecution", "cancelling a cancelled execution changes nothing",
             "sortie.agent.v1.WorkOrderService/CancelWorkOrder", "cancelling a cancelled order changes nothing",
             "sortie.agent.v1.WorkService/CompleteWork", "a result is accepted once by its claim token",
             "sortie.mission.v1.AuthService/CreateApiToken", "the answer holds a secret, which is never stored");

@@ -9,6 +9,8 @@ import dev.sortie.agent.domain.LogTails;
 import dev.sortie.agent.domain.Logs;
 import dev.sortie.agent.v1.AppendLogsRequest;
 import dev.sortie.agent.v1.AppendLogsResponse;
+import dev.sortie.agent.v1.CancelExecutionRequest;
+import dev.sortie.agent.v1.CancelExecutionResponse;
 import dev.sortie.agent.v1.ExecutionServiceGrpc;
 import dev.sortie.agent.v1.GetExecutionRequest;
 import dev.sortie.agent.v1.GetExecutionResponse;
@@ -92,6 +94,18 @@ public final class ExecutionGrpcService extends ExecutionServiceGrpc.ExecutionSe
                             .setNextPageToken(listed.nextPageToken())
                             .build();
                 });
+    }
+
+    @Override
+    public void cancelExecution(CancelExecutionRequest request, StreamObserver<CancelExecutionResponse> observer) {
+        replies.write(
+                request,
+                observer,
+                r -> new Executions.Cancellation(uuid(r.getExecutionId()), r.getReason()),
+                executions::cancel,
+                found -> CancelExecutionResponse.newBuilder()
+                        .setExecution(ExecutionProtos.toMessage(found))
+                        .build());
     }
 
     @Override

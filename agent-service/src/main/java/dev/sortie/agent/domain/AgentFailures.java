@@ -118,6 +118,20 @@ public final class AgentFailures {
                 .exception();
     }
 
+    static FailureException executionHasEnded(UUID executionId, ExecutionStatus status) {
+        return Failure.failedPrecondition(
+                        ErrorReason.ERROR_REASON_MOVE_NOT_ALLOWED,
+                        "execution %s is %s, which does not allow CANCEL",
+                        executionId,
+                        status)
+                .with("resource", "execution")
+                .with("id", executionId)
+                .with("state", status)
+                .with("move", "CANCEL")
+                .with("allowed_moves", "")
+                .exception();
+    }
+
     static FailureException workerNotRegistered(UUID workerId) {
         return Failure.failedPrecondition(
                         ErrorReason.ERROR_REASON_WORKER_NOT_REGISTERED,

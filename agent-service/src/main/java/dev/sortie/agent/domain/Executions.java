@@ -3,6 +3,7 @@ package dev.sortie.agent.domain;
 import dev.sortie.agent.store.ExecutionStore;
 import dev.sortie.agent.store.LateReportStore;
 import dev.sortie.runtime.sql.Queries;
+import dev.sortie.runtime.sql.Tx;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -13,11 +14,17 @@ public final class Executions {
     private final ExecutionStore executions;
     private final LateReportStore lateReports;
     private final ArchivedExecutions archived;
+    private final WorkOrders workOrders;
 
-    public Executions(ExecutionStore executions, LateReportStore lateReports, ArchivedExecutions archived) {
+    public Executions(
+            ExecutionStore executions,
+            LateReportStore lateReports,
+            ArchivedExecutions archived,
+            WorkOrders workOrders) {
         this.executions = executions;
         this.lateReports = lateReports;
         this.archived = archived;
+        this.workOrders = workOrders;
     }
 
     /** An execution, with what came too late; null when nothing did. */
@@ -34,6 +41,23 @@ public final class Executions {
             @Nullable ExecutionStatus status,
             @Nullable UUID before,
             int limit) {}
+
+    /** What to cancel, and why. */
+    public record Cancellation(UUID executionId, String reason) {}
+
+    /** Cancels an attempt that runs, and its order with it. */
+    public Found cancel(Tx tx, Cancellation cancellation) {
+        var id = cancellation.executionId();
+        // Its order is locked from here on, or the attempt has ended.
+        executions
+                .lockOrder(tx, id)
+                .ifPresent(order -> workOrders.cancel(tx, new WorkOrders.Cancellation(order, cancellation.reason())));
+        var found = get(tx, id);
+        if (found.execution().status() != ExecutionStatus.CANCELLED) {
+            throw AgentFailures.executionHasEnded(id, found.execution().status());
+        }
+        return found;
+    }
 
     public Found get(Queries queries, UUID id) {
         var found = find(queries, id).or(() -> archived.find(queries, id));

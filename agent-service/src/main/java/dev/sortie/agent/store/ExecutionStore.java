@@ -6,6 +6,7 @@ import dev.sortie.agent.domain.ExecutionStatus;
 import dev.sortie.agent.domain.Executions;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Rows;
+import dev.sortie.runtime.sql.Tx;
 import io.vertx.sqlclient.Row;
 import java.time.Instant;
 import java.util.List;
@@ -24,6 +25,11 @@ public final class ExecutionStore {
             FROM work_order_states s
             JOIN work_orders o ON o.work_order_id = s.work_order_id
             WHERE s.status = 'CLAIMED'
+            """;
+    private static final String LOCK_ORDER = """
+            SELECT s.work_order_id FROM work_order_states s
+            WHERE s.execution_id = $1::uuid AND s.status = 'CLAIMED'
+            FOR NO KEY UPDATE
             """;
     private static final String FIND = """
             SELECT x.execution_id, x.work_order_id, o.tool_step_id, o.task_id, x.worker_id, x.status, x.attempt,
@@ -104,6 +110,11 @@ public final class ExecutionStore {
     private static final String LIST_BY_STATUS = "(" + ENDED + " WHERE x.status = $3::text " + ENDED_PAGE + OR
             + ARCHIVED + " WHERE a.status = $3::text " + ARCHIVED_PAGE + NEWEST_OF_ALL;
     private static final String LIST_RUNNING = RUNNING + RUNNING_PAGE;
+
+    /** Locks the order that is at this attempt; empty when the attempt has ended. */
+    public Optional<UUID> lockOrder(Tx tx, UUID id) {
+        return tx.find(LOCK_ORDER, row -> row.getUUID("work_order_id"), id);
+    }
 
     /** An execution with its output. */
     public Optional<Execution> find(Queries queries, UUID id) {
