@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -106,14 +107,19 @@ class RandomTaskMovesTest {
         assertThat(strings(WRONGLY_BLOCKED_OR_NOT)).isEmpty();
         assertThat(strings(VERSION_GAPS)).isEmpty();
         MoveChains.assertWhole(MISSION.database());
-        assertThat(strings(STEPS))
-                .contains("PENDING BLOCKED", "BLOCKED PENDING", "PENDING QUEUED", "PENDING COMPLETED");
         assertThat(strings(STEPS)).allSatisfy(step -> {
             var statuses = step.split(" ");
             assertThat(TaskMove.leads(TaskStatus.valueOf(statuses[0]), TaskStatus.valueOf(statuses[1])))
                     .as(step)
                     .isTrue();
         });
+    }
+
+    // One sequence alone may miss a kind of move.
+    @AfterAll
+    static void hasMovedTasksInManyWays() {
+        assertThat(strings(STEPS))
+                .contains("PENDING BLOCKED", "BLOCKED PENDING", "PENDING QUEUED", "PENDING COMPLETED");
     }
 
     private void attempt(Random random, Task task, Task other) {
