@@ -77,6 +77,7 @@ final class EmbeddedRung implements PostgresLadder.Rung {
                 .setLocaleConfig("locale", "C")
                 .setLocaleConfig("locale-provider", "builtin")
                 .setLocaleConfig("builtin-locale", "C.UTF-8")
+                .setServerConfig("max_connections", "600") // some servers for each of the classes that run at a time
                 .setServerConfig("listen_addresses", "127.0.0.1")
                 .setServerConfig("unix_socket_directories", "")
                 // As a server of production has it, so that commit order and visibility are the same;
