@@ -117,7 +117,7 @@ class RandomTaskMovesTest {
 
     // One sequence alone may miss a kind of move.
     @AfterAll
-    static void hasMovedTasksInManyWays() {
+    static void hasMovedTasksInManyWays() throws SQLException {
         assertThat(strings(STEPS))
                 .contains("PENDING BLOCKED", "BLOCKED PENDING", "PENDING QUEUED", "PENDING COMPLETED");
     }
