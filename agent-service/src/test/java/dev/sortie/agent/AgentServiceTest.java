@@ -438,7 +438,8 @@ class AgentServiceTest {
 
     @Test
     void leavesItsWorkersToThemselvesWhenItIsDeleted() {
-        var agent = AGENT.registerAgent();
+        // It is there already: the calls of its worker do not bring it back, which would be a change.
+        var agent = heartbeat(AGENT.registerAgent().getAgentId(), AgentStatus.AGENT_STATUS_ONLINE, "", "");
         var worker = AGENT.registerFor(agent.getAgentId(), 2);
         var other = AGENT.register(1);
         AGENT.enqueue(order(queue));
