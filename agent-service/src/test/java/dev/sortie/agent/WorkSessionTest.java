@@ -336,7 +336,7 @@ class WorkSessionTest {
     }
 
     @Test
-    void changesItsQueues() {
+    void changesItsQueues() throws Exception {
         var other = queue + "-b";
         try (var session = SessionClient.attach(AGENT, AGENT.register(5), 5, queue)) {
             session.call(WorkRequest.newBuilder().addQueueNames(other));
@@ -344,7 +344,8 @@ class WorkSessionTest {
             AGENT.enqueue(order(other));
 
             assertThat(session.next().getWorkOrder().getQueueName()).isEqualTo(other);
-            assertThat(claimed()).isZero();
+            // A look at the queues before may have been under way: what it found is given back, and not told.
+            AgentFixture.await("nothing is held of the queue before", () -> claimed() == 0);
         }
     }
 

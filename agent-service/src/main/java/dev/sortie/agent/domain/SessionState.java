@@ -291,9 +291,9 @@ final class SessionState {
         return phase != Phase.NEW;
     }
 
-    /** Whether work may be handed over at this moment. */
-    synchronized boolean takesWork() {
-        return phase == Phase.OPEN;
+    /** Whether work from some queues, which may no longer be those of the session, may be handed over at this moment. */
+    synchronized boolean takesWorkFrom(List<String> queues) {
+        return phase == Phase.OPEN && queueNames.containsAll(queues);
     }
 
     /** Why it ended; null when all was well. */

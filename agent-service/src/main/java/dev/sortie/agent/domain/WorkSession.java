@@ -283,8 +283,7 @@ public final class WorkSession {
             done = true;
         } finally {
             // As in a call that waits: whoever takes from several queues holds more rows for a moment than it takes;
-            // and
-            // who fails may have been the only one that was told.
+            // and who fails may have been the only one that was told.
             if (!done || (found > 0 && queueNames.size() > 1)) {
                 queueNames.forEach(queueName -> sessions.signals().wake(queueName, 1));
             }
@@ -313,11 +312,15 @@ public final class WorkSession {
             var orders = held.stream().map(SessionState.Held::workOrderId).toList();
             state.assign(held);
             sessions.holds(this, orders);
-            if (!peer.assign(work, state::takesWork)) {
+            var queues = work.stream()
+                    .map(claim -> claim.order().queueName())
+                    .distinct()
+                    .toList();
+            if (!peer.assign(work, () -> state.takesWorkFrom(queues))) {
                 state.undo(held);
                 sessions.releases(this, orders);
                 sessions.giveBack(principal, work);
-                if (state.takesWork()) {
+                if (state.takesWorkFrom(queues)) {
                     over(null); // the worker is gone, and the session hears of it this way first
                 }
             }

@@ -29,7 +29,7 @@ class SessionStateTest {
         state.drain();
         assertThat(state.wanted(BEGIN)).isZero();
         assertThat(state.credits()).isZero();
-        assertThat(state.takesWork()).isFalse();
+        assertThat(state.takesWorkFrom(List.of())).isFalse();
         assertThat(state.isOver()).isFalse();
 
         assertThat(state.over(null)).isTrue();
