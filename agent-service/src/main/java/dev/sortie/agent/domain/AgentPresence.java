@@ -3,11 +3,8 @@ package dev.sortie.agent.domain;
 import dev.sortie.agent.store.AgentStore;
 import dev.sortie.runtime.sql.Tx;
 import java.time.Instant;
-import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -19,7 +16,7 @@ public final class AgentPresence {
     private static final Logger LOG = LoggerFactory.getLogger(AgentPresence.class);
 
     private final AgentStore agents;
-    private final Map<UUID, Instant> calls = new ConcurrentHashMap<>();
+    private final LastCalls calls = new LastCalls();
 
     public AgentPresence(AgentStore agents) {
         this.agents = agents;
@@ -27,7 +24,7 @@ public final class AgentPresence {
 
     /** Notes that an agent called. */
     public void touch(UUID agentId, Instant at) {
-        calls.merge(agentId, at, (one, other) -> one.isAfter(other) ? one : other);
+        calls.touch(agentId, at);
     }
 
     /** True when there is something to write. */
@@ -37,14 +34,7 @@ public final class AgentPresence {
 
     /** Takes what was noted, to be written. */
     public Map<UUID, Instant> take() {
-        var taken = new HashMap<UUID, Instant>();
-        for (var id : List.copyOf(calls.keySet())) {
-            var at = calls.remove(id);
-            if (at != null) {
-                taken.put(id, at);
-            }
-        }
-        return taken;
+        return calls.take();
     }
 
     /**

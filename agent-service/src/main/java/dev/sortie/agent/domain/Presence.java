@@ -5,11 +5,9 @@ import dev.sortie.runtime.sql.Tx;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,7 +21,7 @@ public final class Presence {
     static final Duration SILENCE = Duration.ofMinutes(1);
 
     private final WorkerStore workers;
-    private final Map<UUID, Instant> calls = new ConcurrentHashMap<>();
+    private final LastCalls calls = new LastCalls();
 
     public Presence(WorkerStore workers) {
         this.workers = workers;
@@ -31,7 +29,7 @@ public final class Presence {
 
     /** Notes that a worker called. */
     public void touch(UUID workerId, Instant at) {
-        calls.merge(workerId, at, (one, other) -> one.isAfter(other) ? one : other);
+        calls.touch(workerId, at);
     }
 
     /** True when there is something to write. */
@@ -41,14 +39,7 @@ public final class Presence {
 
     /** Takes what was noted, to be written. */
     public Map<UUID, Instant> take() {
-        var taken = new HashMap<UUID, Instant>();
-        for (var id : List.copyOf(calls.keySet())) {
-            var at = calls.remove(id);
-            if (at != null) {
-                taken.put(id, at);
-            }
-        }
-        return taken;
+        return calls.take();
     }
 
     /**
