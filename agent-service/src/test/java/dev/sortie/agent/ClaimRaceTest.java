@@ -26,10 +26,7 @@ import java.util.List;
 import java.util.Queue;
 import java.util.Random;
 import java.util.UUID;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -48,7 +45,7 @@ class ClaimRaceTest {
         AGENT.enqueueAll(AgentFixture.many(500, queue));
         Queue<String> claimed = new ConcurrentLinkedQueue<>();
 
-        atOnce(50, i -> {
+        AtOnce.call(50, i -> {
             var worker = AGENT.register(7);
             while (true) {
                 var claims = AGENT.work()
@@ -76,7 +73,7 @@ class ClaimRaceTest {
         var claimed = AGENT.claimOne(AGENT.register(1), queue);
         var accepted = new AtomicInteger();
 
-        atOnce(20, i -> {
+        AtOnce.call(20, i -> {
             var outcome = AGENT.work()
                     .completeWork(CompleteWorkRequest.newBuilder()
                             .addCompletions(WorkCompletion.newBuilder()
@@ -102,7 +99,7 @@ class ClaimRaceTest {
                 .claimWork(claim(worker, queue).setMaxOrders(60).build())
                 .getClaimsList();
 
-        atOnce(20, i -> {
+        AtOnce.call(20, i -> {
             var references =
                     new ArrayList<>(claims.stream().map(AgentFixture::reference).toList());
             Collections.shuffle(references, new Random(i));
@@ -125,7 +122,7 @@ class ClaimRaceTest {
         var worker = AGENT.register(4);
         var claims = new ConcurrentLinkedQueue<ClaimedWork>();
 
-        atOnce(15, _ -> {
+        AtOnce.call(15, _ -> {
             try {
                 claims.addAll(AGENT.work()
                         .claimWork(claim(worker, queue).setMaxOrders(2).build())
@@ -149,7 +146,7 @@ class ClaimRaceTest {
                 .build();
         Queue<EnqueueWorkOrdersResponse> responses = new ConcurrentLinkedQueue<>();
 
-        atOnce(50, _ -> responses.add(AGENT.orders().enqueueWorkOrders(request)));
+        AtOnce.call(50, _ -> responses.add(AGENT.orders().enqueueWorkOrders(request)));
 
         assertThat(responses.stream()
                         .map(r -> r.toBuilder().clearReplayed().build())
@@ -163,7 +160,7 @@ class ClaimRaceTest {
     @Test
     void placesAnOrderOnceForADedupeKeyHoweverManyPlaceItAtOnce() throws Exception {
         Queue<String> ids = new ConcurrentLinkedQueue<>();
-        atOnce(30, i -> {
+        AtOnce.call(30, i -> {
             var orders = new ArrayList<WorkOrder>();
             for (var key : i % 2 == 0 ? List.of("a", "b") : List.of("b", "a")) {
                 orders.add(order(queue).setDedupeKey(key).build());
@@ -178,7 +175,7 @@ class ClaimRaceTest {
     @Test
     void keepsItsBooksThroughRandomInterleavings() throws Exception {
         var orders = new ConcurrentLinkedQueue<String>();
-        atOnce(16, i -> {
+        AtOnce.call(16, i -> {
             var random = new Random(i);
             var worker = AGENT.register(3);
             var held = new ArrayList<ClaimedWork>();
@@ -268,28 +265,5 @@ class ClaimRaceTest {
 
     private static void assertNone(String what, String sql) {
         assertThat(AGENT.number(sql)).as(what).isZero();
-    }
-
-    private interface Turn {
-        Object take(int i) throws Exception;
-    }
-
-    private static void atOnce(int callers, Turn turn) throws Exception {
-        var start = new CountDownLatch(1);
-        try (var executor = Executors.newVirtualThreadPerTaskExecutor()) {
-            var calls = new ArrayList<Callable<Object>>();
-            for (int i = 0; i < callers; i++) {
-                int number = i;
-                calls.add(() -> {
-                    start.await();
-                    return turn.take(number);
-                });
-            }
-            var futures = calls.stream().map(executor::submit).toList();
-            start.countDown();
-            for (var future : futures) {
-                future.get();
-            }
-        }
     }
 }

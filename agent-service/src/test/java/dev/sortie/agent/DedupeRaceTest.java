@@ -22,9 +22,7 @@ import java.util.List;
 import java.util.Queue;
 import java.util.Random;
 import java.util.UUID;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
@@ -57,7 +55,7 @@ class DedupeRaceTest {
         Queue<EnqueueWorkOrdersResponse> responses = new ConcurrentLinkedQueue<>();
         var refused = new AtomicInteger();
 
-        atOnce(CALLERS, i -> {
+        AtOnce.call(CALLERS, i -> {
             try {
                 responses.add(enqueue(i, policy, order(queue).setDedupeKey("k")));
             } catch (StatusRuntimeException failed) {
@@ -80,7 +78,7 @@ class DedupeRaceTest {
     void leavesOneOrderWithEachOfSeveralKeysWhateverThePolicies() throws Exception {
         Queue<EnqueueWorkOrdersResponse> responses = new ConcurrentLinkedQueue<>();
         var keys = List.of("a", "b", "c");
-        atOnce(CALLERS, i -> {
+        AtOnce.call(CALLERS, i -> {
             var random = new Random(i);
             for (int round = 0; round < 4; round++) {
                 var orders = keys.stream()
@@ -122,7 +120,7 @@ class DedupeRaceTest {
         Queue<String> completed = new ConcurrentLinkedQueue<>();
         var replacing = new AtomicInteger(10);
         enqueue(0, DedupePolicy.DEDUPE_POLICY_REPLACE, order(queue).setDedupeKey("k"));
-        atOnce(20, i -> {
+        AtOnce.call(20, i -> {
             if (i < 10) {
                 try {
                     for (int round = 0; round < 15; round++) {
@@ -264,28 +262,5 @@ class DedupeRaceTest {
                                 .toList())
                         .setDedupePolicy(policy)
                         .build());
-    }
-
-    private interface Turn {
-        Object take(int i) throws Exception;
-    }
-
-    private static void atOnce(int callers, Turn turn) throws Exception {
-        var start = new CountDownLatch(1);
-        try (var executor = Executors.newVirtualThreadPerTaskExecutor()) {
-            var calls = new ArrayList<Callable<Object>>();
-            for (int i = 0; i < callers; i++) {
-                int number = i;
-                calls.add(() -> {
-                    start.await();
-                    return turn.take(number);
-                });
-            }
-            var futures = calls.stream().map(executor::submit).toList();
-            start.countDown();
-            for (var future : futures) {
-                future.get();
-            }
-        }
     }
 }
