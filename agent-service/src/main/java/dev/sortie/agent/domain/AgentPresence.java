@@ -43,7 +43,7 @@ public final class AgentPresence {
      * @param workerCalls when workers called, whosever they are
      */
     public void write(Tx tx, Map<UUID, Instant> workerCalls, Map<UUID, Instant> agentCalls) {
-        for (var back : agents.touch(tx, workerCalls, agentCalls)) {
+        for (var back : agents.touch(tx, workerCalls, agentCalls, tx.now().minus(Presence.SILENCE))) {
             tx.change(Agents.change(back.agentId(), back.version(), back.said()));
             tx.afterCommit(
                     () -> LOG.atInfo().addKeyValue("agent_id", back.agentId()).log("an agent is back"));

@@ -49,7 +49,7 @@ public final class Presence {
      */
     public List<UUID> write(Tx tx, Map<UUID, Instant> taken) {
         var draining = new ArrayList<UUID>();
-        for (var caller : workers.touch(tx, taken)) {
+        for (var caller : workers.touch(tx, taken, tx.now().minus(SILENCE))) {
             var id = caller.turn().workerId();
             if (caller.back()) {
                 tx.change(Workers.change(

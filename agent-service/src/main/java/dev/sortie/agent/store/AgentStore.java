@@ -100,10 +100,10 @@ public final class AgentStore {
             FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS c (agent_id, status, ip_address, host_name)
             WHERE a.agent_id = c.agent_id
             """;
-    // Answers those who were OFFLINE. What is locked is passed over: the next call says the same.
+    // Answers those who are back. What is locked is passed over: the next call says the same.
     private static final String TOUCH = """
             WITH calls AS MATERIALIZED (
-                SELECT a.agent_id, a.status, c.called_at
+                SELECT a.agent_id, c.called_at, a.status = 'OFFLINE' AND c.called_at >= $6::timestamptz AS back
                 FROM (
                     SELECT k.agent_id, max(k.called_at) AS called_at
                     FROM (
@@ -125,14 +125,14 @@ public final class AgentStore {
             ), touched AS (
                 UPDATE agents a
                 SET last_heartbeat_at = c.called_at,
-                    status = CASE WHEN c.status = 'OFFLINE' THEN 'ONLINE' ELSE c.status END,
-                    updated_at = CASE WHEN c.status = 'OFFLINE' THEN $5::timestamptz ELSE a.updated_at END,
-                    version = a.version + CASE WHEN c.status = 'OFFLINE' THEN 1 ELSE 0 END
+                    status = CASE WHEN c.back THEN 'ONLINE' ELSE a.status END,
+                    updated_at = CASE WHEN c.back THEN $5::timestamptz ELSE a.updated_at END,
+                    version = a.version + CASE WHEN c.back THEN 1 ELSE 0 END
                 FROM calls c
                 WHERE a.agent_id = c.agent_id
-                RETURNING a.agent_id, a.version, a.status AS said, c.status AS before
+                RETURNING a.agent_id, a.version, a.status AS said, c.back
             )
-            SELECT agent_id, version, said FROM touched WHERE before = 'OFFLINE'
+            SELECT agent_id, version, said FROM touched WHERE back
             """;
     private static final String MARK_SILENT = """
             WITH silent AS MATERIALIZED (
@@ -311,11 +311,13 @@ public final class AgentStore {
     }
 
     /**
-     * Writes when agents and workers called, as the presence of the agents.
+     * Writes when agents and workers called, as the presence of the agents. Who was taken to be gone is back, unless the
+     * call is too old for that.
      *
+     * @param since the time since when a call says that an agent is there
      * @return those that were OFFLINE until now
      */
-    public List<Turn> touch(Tx tx, Map<UUID, Instant> workerCalls, Map<UUID, Instant> agentCalls) {
+    public List<Turn> touch(Tx tx, Map<UUID, Instant> workerCalls, Map<UUID, Instant> agentCalls, Instant since) {
         var byWorker = new TreeMap<>(workerCalls);
         var byAgent = new TreeMap<>(agentCalls);
         return tx.list(
@@ -325,7 +327,8 @@ public final class AgentStore {
                 byWorker.values().toArray(Instant[]::new),
                 byAgent.keySet().toArray(UUID[]::new),
                 byAgent.values().toArray(Instant[]::new),
-                tx.now());
+                tx.now(),
+                since);
     }
 
     /**

@@ -114,10 +114,10 @@ public final class WorkerStore {
             WHERE w.worker_id = $1::uuid
             RETURNING
             """ + COLUMNS;
-    // Answers those who were offline, and those who drain. In the order of ids, as everybody locks workers.
+    // Answers those who are back, and those who drain. In the order of ids, as everybody locks workers.
     private static final String TOUCH = """
             WITH calls AS MATERIALIZED (
-                SELECT w.worker_id, w.offline_at, c.called_at
+                SELECT w.worker_id, c.called_at, w.offline_at IS NOT NULL AND c.called_at >= $4::timestamptz AS back
                 FROM unnest($1::uuid[], $2::timestamptz[]) AS c (worker_id, called_at)
                 JOIN workers w ON w.worker_id = c.worker_id
                 WHERE w.deregistered_at IS NULL
@@ -127,17 +127,17 @@ public final class WorkerStore {
             ), touched AS (
                 UPDATE workers w
                 SET last_heartbeat_at = greatest(w.last_heartbeat_at, c.called_at),
-                    offline_at = NULL,
-                    updated_at = CASE WHEN c.offline_at IS NULL THEN w.updated_at ELSE $3::timestamptz END,
-                    version = w.version + CASE WHEN c.offline_at IS NULL THEN 0 ELSE 1 END
+                    offline_at = CASE WHEN c.back THEN NULL ELSE w.offline_at END,
+                    updated_at = CASE WHEN c.back THEN $3::timestamptz ELSE w.updated_at END,
+                    version = w.version + CASE WHEN c.back THEN 1 ELSE 0 END
                 FROM calls c
                 WHERE w.worker_id = c.worker_id
-                RETURNING w.worker_id, w.version, c.offline_at, w.drain_at
+                RETURNING w.worker_id, w.version, c.back, w.drain_at
             )
-            SELECT t.worker_id, t.version, t.offline_at IS NOT NULL AS back, t.drain_at IS NOT NULL AS draining,
+            SELECT t.worker_id, t.version, t.back, t.drain_at IS NOT NULL AS draining,
                 EXISTS (SELECT FROM work_order_states s WHERE s.worker_id = t.worker_id AND s.status = 'CLAIMED') AS busy
             FROM touched t
-            WHERE t.offline_at IS NOT NULL OR t.drain_at IS NOT NULL
+            WHERE t.back OR t.drain_at IS NOT NULL
             """;
     private static final String MARK_SILENT = """
             WITH silent AS MATERIALIZED (
@@ -329,18 +329,21 @@ public final class WorkerStore {
     }
 
     /**
-     * Writes when workers called.
+     * Writes when workers called. Who was taken to be gone is back, unless the call is too old for that: what was noted
+     * may be written late.
      *
+     * @param since the time since when a call says that a worker is there
      * @return those that were offline until now, and those that drain
      */
-    public List<Caller> touch(Tx tx, Map<UUID, Instant> calls) {
+    public List<Caller> touch(Tx tx, Map<UUID, Instant> calls, Instant since) {
         var sorted = new TreeMap<>(calls);
         return tx.list(
                 TOUCH,
                 WorkerStore::mapCaller,
                 new ArrayList<>(sorted.keySet()),
                 new ArrayList<>(sorted.values()),
-                tx.now());
+                tx.now(),
+                since);
     }
 
     /**
