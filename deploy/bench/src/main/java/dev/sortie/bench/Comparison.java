@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Comparison {
     private final String what;
+    private final String unit;
+    private final int decimals;
     private final Supplier<Cpu.@Nullable Use> use;
     private final List<Row> rows = new ArrayList<>();
     private @Nullable Row reference;
@@ -26,29 +28,41 @@ final class Comparison {
         private final String name;
         private final Measurement measurement;
         private final boolean isOurs;
+        private final Supplier<Cpu.@Nullable Use> howMuch;
         private final Measured found = new Measured();
         private Cpu.@Nullable Use use;
         private @Nullable String failure;
 
-        Row(String name, Measurement measurement, boolean isOurs) {
+        Row(String name, Measurement measurement, boolean isOurs, Supplier<Cpu.@Nullable Use> howMuch) {
             this.name = name;
             this.measurement = measurement;
             this.isOurs = isOurs;
+            this.howMuch = howMuch;
         }
     }
 
     Comparison(String what, Supplier<Cpu.@Nullable Use> use) {
+        this(what, "an order", 0, use);
+    }
+
+    /**
+     * @param unit one of what is counted
+     * @param decimals of the microseconds that one of them took
+     */
+    Comparison(String what, String unit, int decimals, Supplier<Cpu.@Nullable Use> use) {
         this.what = what;
+        this.unit = unit;
+        this.decimals = decimals;
         this.use = use;
     }
 
     void add(String name, Measurement measurement) {
-        rows.add(new Row(name, measurement, true));
+        rows.add(new Row(name, measurement, true, use));
     }
 
     /** The same; what others are compared with. */
     void addReference(String name, Measurement measurement) {
-        reference = new Row(name, measurement, true);
+        reference = new Row(name, measurement, true, use);
         rows.add(reference);
     }
 
@@ -56,7 +70,7 @@ final class Comparison {
     void add(Peer peer, Duration runFor) throws Exception {
         var missing = peer.missing();
         if (missing == null) {
-            rows.add(new Row(peer.name(), () -> peer.perSecond(runFor), false));
+            rows.add(new Row(peer.name(), () -> peer.perSecond(runFor), false, peer::use));
         } else {
             System.out.println("left out: " + peer.name() + ". Missing: " + missing);
         }
@@ -77,7 +91,7 @@ final class Comparison {
         }
         try {
             double perSecond = row.measurement.run();
-            row.use = row.isOurs ? use.get() : null;
+            row.use = row.howMuch.get();
             row.found.add(perSecond);
             System.err.printf(Locale.ROOT, "%s, %s: %.0f/s%n", what, row.name, perSecond);
         } catch (Exception failed) {
@@ -108,11 +122,11 @@ final class Comparison {
                     ratio);
         }
         System.out.printf(
-                "%n| load generator / servers / PostgreSQL | cores kept busy | µs of a core for an order |%n");
+                "%n| load generator / servers / PostgreSQL | cores kept busy | µs of a core for %s |%n", unit);
         System.out.println("| --- | ---: | ---: |");
         for (var row : rows) {
             if (row.use != null) {
-                System.out.printf("| %s | %s | %s |%n", row.name, row.use, row.use.perOrder());
+                System.out.printf("| %s | %s | %s |%n", row.name, row.use, row.use.perOne(decimals));
             }
         }
     }

@@ -27,14 +27,19 @@ final class Cpu {
     /**
      * Processors kept busy between two readings.
      *
-     * @param orders how many were done with it
+     * @param count how many were done with it
      */
-    record Use(double seconds, long orders, double generator, double server, double postgres) {
-        /** What all of it took for one order, in microseconds. */
-        String perOrder() {
-            double micros = orders == 0 ? 0 : seconds * 1e6 / orders;
+    record Use(double seconds, long count, double generator, double server, double postgres) {
+        /** What all of it took for one of them, in microseconds. */
+        String perOne(int decimals) {
+            double micros = count == 0 ? 0 : seconds * 1e6 / count;
+            var number = "%." + decimals + "f";
             return String.format(
-                    Locale.ROOT, "%.0f / %.0f / %.0f", generator * micros, server * micros, postgres * micros);
+                    Locale.ROOT,
+                    number + " / " + number + " / " + number,
+                    generator * micros,
+                    server * micros,
+                    postgres * micros);
         }
 
         @Override
@@ -51,11 +56,11 @@ final class Cpu {
                 postgresPid == 0 ? 0 : seconds(postgresPid) + ofChildren());
     }
 
-    static Use between(Reading from, Reading to, long orders) {
+    static Use between(Reading from, Reading to, long count) {
         double seconds = (to.at - from.at) / 1e9;
         return new Use(
                 seconds,
-                orders,
+                count,
                 (to.generator - from.generator) / seconds,
                 (to.server - from.server) / seconds,
                 (to.postgres - from.postgres) / seconds);

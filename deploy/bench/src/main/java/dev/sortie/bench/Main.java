@@ -17,7 +17,8 @@ public final class Main {
     private static final String PEERS_DATABASE = "sortie_bench_peers";
     private static final String USAGE = """
             usage: sortie bench dispatch --data FOLDER [OPTION…]
-                   sortie bench dispatch --agent HOST:PORT[,HOST:PORT…] --token-file FILE [OPTION…]
+                   sortie bench logs --data FOLDER [OPTION…]
+                   sortie bench dispatch|logs --agent HOST:PORT[,HOST:PORT…] --token-file FILE [OPTION…]
 
               --data FOLDER    the data folder of `sortie up`: tells where everything is
               --database URL   the same PostgreSQL, as a role that may do anything; the other queues use it, too
@@ -30,6 +31,9 @@ public final class Main {
               --peers yes|no   whether other queues are measured beside it (yes, where there is a database)
               --pgmq FILE      pgmq's SQL, to measure it too
               --node FOLDER    where the other queues' package.json lies, after `npm ci` (deploy/bench/peers)
+
+            Of these, `logs` knows the first ones, up to --repeat, and
+              --tail HOST:PORT  another replica of agent-service, at which logs are followed (the same)
 
             The servers should be on the machine that is measured, with nothing else to do: `sortie up --data FOLDER`
             starts them with durable settings.
@@ -58,7 +62,7 @@ public final class Main {
     /** Runs one benchmark. */
     public static void main(String[] arguments) throws Exception {
         if (arguments.length == 0
-                || !arguments[0].equals("dispatch")
+                || !List.of("dispatch", "logs").contains(arguments[0])
                 || List.of(arguments).contains("--help")) {
             System.out.print(USAGE);
             System.exit(arguments.length == 0 ? 2 : 0);
@@ -69,7 +73,12 @@ public final class Main {
         }
         var target = Target.of(options);
         try (var servers = new Servers(target.agents(), target.token(), 4)) {
-            new Main(target, servers, options).run();
+            var main = new Main(target, servers, options);
+            if (arguments[0].equals("logs")) {
+                main.logs();
+            } else {
+                main.run();
+            }
         }
     }
 
@@ -109,6 +118,16 @@ public final class Main {
         }
         if (peers) {
             dropPeersDatabase();
+        }
+    }
+
+    private void logs() throws Exception {
+        new Surroundings(target).print();
+        var tail = options.get("--tail");
+        try (var other = new Servers(tail == null ? List.of() : List.of(tail), target.token(), 1)) {
+            var tails = tail == null ? servers : other;
+            new LogBench(target, servers, tails, bench, cpu, Duration.ofSeconds(5)).streams(8, 1_000); // warms up
+            new LogBench(target, servers, tails, bench, cpu, seconds).run(repeat);
         }
     }
 

@@ -14,4 +14,9 @@ interface Peer {
 
     /** Orders completed per second. Whatever lies in its tables before goes. */
     double perSecond(Duration runFor) throws Exception;
+
+    /** What the last run kept busy; null where it is not known. */
+    default Cpu.@Nullable Use use() {
+        return null;
+    }
 }
