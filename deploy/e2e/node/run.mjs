@@ -106,8 +106,8 @@ function details(error) {
   return found;
 }
 
-/** Makes one call and resolves to {code, response, reason, fields}, whatever comes of it. */
-async function call(step, saved) {
+/** What it takes to make the call of a step. */
+function prepare(step, saved) {
   const [serviceName, methodName] = step.call.split('/');
   const service = registry.getService(serviceName);
   const method = service?.methods.find((candidate) => candidate.name === methodName);
@@ -119,9 +119,17 @@ async function call(step, saved) {
   const encode = (json) => Buffer.from(toBinary(method.input, fromJson(method.input, json, { registry })));
   const decode = (bytes) =>
     toJson(method.output, fromBinary(method.output, bytes), { registry, useProtoFieldName: true });
-  const identity = (bytes) => bytes;
+  return { method, client, metadata, encode, decode, path: `/${serviceName}/${methodName}` };
+}
+
+const identity = (bytes) => bytes;
+
+const failure = (error) => ({ code: grpc.status[error.code], message: error.details, ...details(error) });
+
+/** Makes one call and resolves to {code, response, reason, fields}, whatever comes of it. */
+async function call(step, saved) {
+  const { method, client, metadata, encode, decode, path } = prepare(step, saved);
   const request = fill(step.request ?? {}, saved);
-  const path = `/${serviceName}/${methodName}`;
   const callOptions = { deadline: Date.now() + 90_000 };
   try {
     const response = await new Promise((resolve, reject) => {
@@ -150,7 +158,94 @@ async function call(step, saved) {
     return { code: 'OK', response };
   } catch (error) {
     if (typeof error.code !== 'number') throw error;
-    return { code: grpc.status[error.code], message: error.details, ...details(error) };
+    return failure(error);
+  }
+}
+
+/** A bidirectional stream: what came on it waits here until a step takes it. */
+class Conversation {
+  constructor(step, saved) {
+    const { client, metadata, encode, decode, path } = prepare(step, saved);
+    this.encode = encode;
+    this.messages = [];
+    this.end = null;
+    this.heard = () => {};
+    const callOptions = { deadline: Date.now() + 600_000 };
+    this.stream = client.makeBidiStreamRequest(path, identity, identity, metadata, callOptions);
+    this.stream.on('data', (bytes) => {
+      this.messages.push(decode(bytes));
+      this.heard();
+    });
+    this.stream.on('error', (error) => this.over(failure(error)));
+    this.stream.on('end', () => {}); // the status comes after it, and says how
+    this.stream.on('status', (status) => this.over(failure(status)));
+  }
+
+  over(outcome) {
+    this.end ??= outcome;
+    this.heard();
+  }
+
+  /** Resolves to what `find` returns, once it returns something; it is asked again with all that comes. */
+  async until(what, find) {
+    const late = Date.now() + 90_000;
+    for (;;) {
+      const found = find();
+      if (found !== undefined) return found;
+      const left = late - Date.now();
+      if (left <= 0) throw new Mismatch(`${what} does not come; waiting are ${JSON.stringify(this.messages)}`);
+      let timer;
+      await new Promise((resolve) => {
+        this.heard = resolve;
+        timer = setTimeout(resolve, left);
+      });
+      clearTimeout(timer);
+    }
+  }
+
+  /** Takes the first message that holds everything that `expected` names. */
+  take(expected) {
+    const message = JSON.stringify(expected);
+    return this.until(message, () => {
+      for (const [index, candidate] of this.messages.entries()) {
+        try {
+          match(expected, candidate, 'message');
+        } catch (mismatch) {
+          if (mismatch instanceof Mismatch) continue;
+          throw mismatch;
+        }
+        return this.messages.splice(index, 1)[0];
+      }
+      if (this.end) {
+        throw new Mismatch(`${message} does not come: the stream has ended, ${JSON.stringify(this.end)}`);
+      }
+      return undefined;
+    });
+  }
+}
+
+/** Says something on a stream, and waits for an answer or for its end. */
+async function converse(step, saved, conversations) {
+  if (step.call !== undefined) conversations[step.stream] = new Conversation(step, saved);
+  const conversation = conversations[step.stream];
+  if (!conversation) throw new Error(`no stream is open as ${step.stream}`);
+  for (const message of [step.request ?? []].flat()) {
+    conversation.stream.write(conversation.encode(fill(message, saved)));
+  }
+  if (step.close) conversation.stream.end();
+  if (step.cut) conversation.stream.cancel();
+  const expect = fill(step.expect ?? {}, saved);
+  if (expect.code !== undefined) {
+    check(expect, await conversation.until('the end', () => conversation.end ?? undefined));
+  }
+  if (expect.message !== undefined) save(step, await conversation.take(expect.message), saved);
+}
+
+function save(step, response, saved) {
+  for (const [name, path] of Object.entries(step.save ?? {})) {
+    const value = at(response, path);
+    if (value === undefined) throw new Mismatch(`${path}: is absent, so it cannot be saved`);
+    saved[name] = value;
   }
 }
 
@@ -180,11 +275,7 @@ async function play(step, saved) {
       await pause(100);
       continue;
     }
-    for (const [name, path] of Object.entries(step.save ?? {})) {
-      const value = at(outcomes[0].response, path);
-      if (value === undefined) throw new Mismatch(`${path}: is absent, so it cannot be saved`);
-      saved[name] = value;
-    }
+    save(step, outcomes[0].response, saved);
     return;
   }
 }
@@ -197,16 +288,19 @@ let failed = 0;
 for (const file of files) {
   const { scenario, steps } = JSON.parse(readFileSync(file, 'utf8'));
   const saved = {};
+  const conversations = {};
   let number = 0;
   try {
     for (const step of steps) {
       number += 1;
-      await play(step, saved);
+      await (step.stream === undefined ? play(step, saved) : converse(step, saved, conversations));
     }
     console.log(`ok      ${scenario} (${steps.length} steps)`);
   } catch (error) {
     failed += 1;
     console.log(`FAILED  ${scenario}\n        step ${number}: ${steps[number - 1].say}\n        ${error.message}`);
+  } finally {
+    for (const { stream } of Object.values(conversations)) stream.cancel();
   }
 }
 for (const client of Object.values(clients)) client.close();

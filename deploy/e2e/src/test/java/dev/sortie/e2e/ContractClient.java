@@ -12,8 +12,10 @@ import com.google.protobuf.Descriptors.FileDescriptor;
 import com.google.protobuf.Descriptors.MethodDescriptor;
 import com.google.protobuf.DynamicMessage;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.TypeRegistry;
 import com.google.protobuf.util.JsonFormat;
 import io.grpc.CallOptions;
+import io.grpc.Channel;
 import io.grpc.ClientInterceptors;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
@@ -27,6 +29,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -41,7 +44,8 @@ final class ContractClient {
             Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
     private final Map<String, ManagedChannel> channels;
-    private final Map<String, MethodDescriptor> methods;
+    private final Map<String, MethodDescriptor> methods = new HashMap<>();
+    private final TypeRegistry types;
 
     /**
      * @param channels a channel for each of {@code mission}, {@code agent} and {@code knowledge}
@@ -49,7 +53,15 @@ final class ContractClient {
      */
     ContractClient(Map<String, ManagedChannel> channels, Path descriptorSet) {
         this.channels = channels;
-        this.methods = readMethods(descriptorSet);
+        var messages = TypeRegistry.newBuilder();
+        for (var file : readFiles(descriptorSet)) {
+            messages.add(file.getMessageTypes());
+            for (var service : file.getServices()) {
+                service.getMethods()
+                        .forEach(method -> methods.put(service.getFullName() + "/" + method.getName(), method));
+            }
+        }
+        this.types = messages.build();
     }
 
     /**
@@ -61,18 +73,9 @@ final class ContractClient {
      * @param take how many messages of a server stream to read at most
      */
     Outcome call(String name, @Nullable String at, @Nullable String token, JsonElement request, int take) {
-        var method = methods.get(name);
-        if (method == null) {
-            throw new IllegalArgumentException("the contract has no " + name);
-        }
-        var headers = new Metadata();
-        if (token != null) {
-            headers.put(AUTHORIZATION, "Bearer " + token);
-        }
-        var channel = ClientInterceptors.intercept(
-                channels.get(at != null ? at : name.split("\\.", 3)[1]),
-                MetadataUtils.newAttachHeadersInterceptor(headers));
-        var call = channel.newCall(transport(method), CallOptions.DEFAULT.withDeadlineAfter(90, TimeUnit.SECONDS));
+        var method = method(name);
+        var call = channel(name, at, token)
+                .newCall(transport(method), CallOptions.DEFAULT.withDeadlineAfter(90, TimeUnit.SECONDS));
         var input = method.getInputType();
         try {
             if (method.isServerStreaming()) {
@@ -104,26 +107,49 @@ final class ContractClient {
         }
     }
 
-    private static Map<String, MethodDescriptor> readMethods(Path descriptorSet) {
-        var methods = new HashMap<String, MethodDescriptor>();
+    /** Opens a bidirectional stream; the parameters are those of {@link #call}. */
+    Conversation open(String name, @Nullable String at, @Nullable String token) {
+        var method = method(name);
+        var call = channel(name, at, token)
+                .newCall(transport(method), CallOptions.DEFAULT.withDeadlineAfter(10, TimeUnit.MINUTES));
+        var conversation = new Conversation(message -> parse(method.getInputType(), message), this::print);
+        conversation.begin(call);
+        return conversation;
+    }
+
+    private MethodDescriptor method(String name) {
+        var method = methods.get(name);
+        if (method == null) {
+            throw new IllegalArgumentException("the contract has no " + name);
+        }
+        return method;
+    }
+
+    private Channel channel(String name, @Nullable String at, @Nullable String token) {
+        var headers = new Metadata();
+        if (token != null) {
+            headers.put(AUTHORIZATION, "Bearer " + token);
+        }
+        return ClientInterceptors.intercept(
+                channels.get(at != null ? at : name.split("\\.", 3)[1]),
+                MetadataUtils.newAttachHeadersInterceptor(headers));
+    }
+
+    private static Collection<FileDescriptor> readFiles(Path descriptorSet) {
         try {
             var set = FileDescriptorSet.parseFrom(Files.readAllBytes(descriptorSet));
             var sources = new HashMap<String, FileDescriptorProto>();
             set.getFileList().forEach(file -> sources.put(file.getName(), file));
             var built = new HashMap<String, FileDescriptor>();
             for (var name : sources.keySet()) {
-                for (var service : build(name, sources, built).getServices()) {
-                    for (var method : service.getMethods()) {
-                        methods.put(service.getFullName() + "/" + method.getName(), method);
-                    }
-                }
+                build(name, sources, built);
             }
+            return built.values();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } catch (DescriptorValidationException e) {
             throw new IllegalArgumentException(descriptorSet + " is no complete descriptor set", e);
         }
-        return Map.copyOf(methods);
     }
 
     private static FileDescriptor build(
@@ -144,15 +170,19 @@ final class ContractClient {
     }
 
     private static io.grpc.MethodDescriptor<DynamicMessage, DynamicMessage> transport(MethodDescriptor method) {
-        var type = method.isServerStreaming()
-                ? MethodType.SERVER_STREAMING
-                : method.isClientStreaming() ? MethodType.CLIENT_STREAMING : MethodType.UNARY;
         return io.grpc.MethodDescriptor.<DynamicMessage, DynamicMessage>newBuilder()
-                .setType(type)
+                .setType(type(method))
                 .setFullMethodName(method.getService().getFullName() + "/" + method.getName())
                 .setRequestMarshaller(ProtoUtils.marshaller(DynamicMessage.getDefaultInstance(method.getInputType())))
                 .setResponseMarshaller(ProtoUtils.marshaller(DynamicMessage.getDefaultInstance(method.getOutputType())))
                 .build();
+    }
+
+    private static MethodType type(MethodDescriptor method) {
+        if (method.isServerStreaming()) {
+            return method.isClientStreaming() ? MethodType.BIDI_STREAMING : MethodType.SERVER_STREAMING;
+        }
+        return method.isClientStreaming() ? MethodType.CLIENT_STREAMING : MethodType.UNARY;
     }
 
     private static DynamicMessage parse(Descriptor type, JsonElement json) {
@@ -165,10 +195,12 @@ final class ContractClient {
         }
     }
 
-    private static JsonElement print(DynamicMessage message) {
+    private JsonElement print(DynamicMessage message) {
         try {
-            return JsonParser.parseString(
-                    JsonFormat.printer().preservingProtoFieldNames().print(message));
+            return JsonParser.parseString(JsonFormat.printer()
+                    .usingTypeRegistry(types)
+                    .preservingProtoFieldNames()
+                    .print(message));
         } catch (InvalidProtocolBufferException e) {
             throw new IllegalArgumentException("not to be printed as JSON", e);
         }

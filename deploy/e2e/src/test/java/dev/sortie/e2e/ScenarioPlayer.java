@@ -30,6 +30,7 @@ final class ScenarioPlayer {
     private final String adminToken;
     private final Consumer<JsonObject> deeds;
     private final Map<String, JsonElement> saved = new HashMap<>();
+    private final Map<String, Conversation> conversations = new HashMap<>();
 
     ScenarioPlayer(ContractClient client, String adminToken) {
         this(client, adminToken, Map.of(), step -> {
@@ -51,6 +52,14 @@ final class ScenarioPlayer {
     }
 
     void play(Scenario scenario) {
+        try {
+            playAll(scenario);
+        } finally {
+            conversations.values().forEach(Conversation::close);
+        }
+    }
+
+    private void playAll(Scenario scenario) {
         for (int i = 0; i < scenario.steps().size(); i++) {
             var step = scenario.steps().get(i);
             try {
@@ -68,6 +77,10 @@ final class ScenarioPlayer {
             deeds.accept(step);
             return;
         }
+        if (step.has("stream")) {
+            converse(step);
+            return;
+        }
         var patience =
                 Duration.ofSeconds(step.has("within") ? step.get("within").getAsLong() : 0);
         long end = System.nanoTime() + patience.toNanos();
@@ -79,10 +92,14 @@ final class ScenarioPlayer {
             LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
             outcomes = attempt(step);
         }
+        save(step, outcomes.getFirst().response());
+    }
+
+    private void save(JsonObject step, JsonElement response) {
         if (step.has("save")) {
             for (var entry : step.getAsJsonObject("save").entrySet()) {
                 var path = entry.getValue().getAsString();
-                var value = at(outcomes.getFirst().response(), path);
+                var value = at(response, path);
                 if (value == null) {
                     throw new AssertionError(path + ": is absent, so it cannot be saved");
                 }
@@ -91,10 +108,58 @@ final class ScenarioPlayer {
         }
     }
 
+    /** Says something on a stream, and waits for an answer or for its end. */
+    private void converse(JsonObject step) {
+        var name = step.get("stream").getAsString();
+        if (step.has("call")) {
+            conversations.put(
+                    name, client.open(step.get("call").getAsString(), service(step), token(caller(step))));
+        }
+        var conversation = conversations.get(name);
+        if (conversation == null) {
+            throw new IllegalArgumentException("no stream is open as " + name);
+        }
+        if (step.has("request")) {
+            var request = fill(step.get("request"));
+            (request.isJsonArray() ? request.getAsJsonArray().asList() : List.of(request)).forEach(conversation::say);
+        }
+        if (step.has("close")) {
+            conversation.halfClose();
+        }
+        if (step.has("cut")) {
+            conversation.close();
+        }
+        var expect = step.has("expect") ? fill(step.get("expect")).getAsJsonObject() : new JsonObject();
+        if (expect.has("code")) {
+            check(expect, conversation.end());
+        }
+        if (expect.has("message")) {
+            var expected = expect.get("message");
+            save(step, conversation.take(expected.toString(), message -> isMatch(expected, message)));
+        }
+    }
+
+    private static boolean isMatch(JsonElement expected, JsonElement actual) {
+        try {
+            match(expected, actual, "message");
+            return true;
+        } catch (AssertionError mismatch) {
+            return false;
+        }
+    }
+
+    private static @Nullable String service(JsonObject step) {
+        return step.has("at") ? step.get("at").getAsString() : null;
+    }
+
+    private static String caller(JsonObject step) {
+        return step.has("as") ? step.get("as").getAsString() : "admin";
+    }
+
     private List<Outcome> attempt(JsonObject step) {
         var name = step.get("call").getAsString();
-        var at = step.has("at") ? step.get("at").getAsString() : null;
-        var token = token(step.has("as") ? step.get("as").getAsString() : "admin");
+        var at = service(step);
+        var token = token(caller(step));
         var request = fill(step.has("request") ? step.get("request") : new JsonObject());
         int take = step.has("take") ? step.get("take").getAsInt() : Integer.MAX_VALUE;
         int times = step.has("times") ? step.get("times").getAsInt() : 1;
