@@ -246,10 +246,9 @@ public final class AgentServer implements AutoCloseable {
                         new WorkGrpcService(
                                 replies,
                                 workCalls,
-                                work,
                                 signals,
                                 presence,
-                                database,
+                                runtime.clock(),
                                 runtime.drain(),
                                 statuses,
                                 idle,

@@ -1,6 +1,5 @@
 package dev.sortie.agent.api;
 
-import dev.sortie.agent.domain.ClaimReference;
 import dev.sortie.agent.domain.Claiming;
 import dev.sortie.agent.domain.Fenced;
 import dev.sortie.agent.domain.IdleWorkers;
@@ -27,28 +26,20 @@ import dev.sortie.runtime.grpc.CallContext;
 import dev.sortie.runtime.grpc.Drain;
 import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.grpc.Replies;
-import dev.sortie.runtime.identity.Principal;
-import dev.sortie.runtime.sql.Combiner.Item;
-import dev.sortie.runtime.sql.Database;
 import io.grpc.Context;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** The worker's side of the queue. */
 public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
-    private static final Logger LOG = LoggerFactory.getLogger(WorkGrpcService.class);
     // An answer without work must still reach the caller before its deadline.
     private static final Duration BEFORE_DEADLINE = Duration.ofMillis(250);
     // A worker that waits is there: it is said well within the minute after which it would be thought to be gone.
@@ -56,10 +47,8 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
 
     private final Replies replies;
     private final WorkCalls calls;
-    private final Work work;
     private final WorkSignals signals;
     private final Presence presence;
-    private final Database database;
     private final Drain drain;
     private final InstantSource clock;
     private final WorkProtos protos;
@@ -71,10 +60,9 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
     public WorkGrpcService(
             Replies replies,
             WorkCalls calls,
-            Work work,
             WorkSignals signals,
             Presence presence,
-            Database database,
+            InstantSource clock,
             Drain drain,
             FailureStatuses statuses,
             IdleWorkers idle,
@@ -82,12 +70,10 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
             MeterRegistry meters) {
         this.replies = replies;
         this.calls = calls;
-        this.work = work;
         this.signals = signals;
         this.presence = presence;
-        this.database = database;
         this.drain = drain;
-        this.clock = database.clock();
+        this.clock = clock;
         this.protos = new WorkProtos(statuses);
         this.idle = idle;
         this.sessions = sessions;
@@ -97,22 +83,8 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
 
     @Override
     public void claimWork(ClaimWorkRequest request, StreamObserver<ClaimWorkResponse> observer) {
-        var answer = new AtomicReference<>(ClaimWorkResponse.getDefaultInstance());
-        if (request.getRequestId().isEmpty()) {
-            var caller = CallContext.principal();
-            // Runs after this method, if the answer has not been sent by the time that the caller is gone.
-            ((ServerCallStreamObserver<ClaimWorkResponse>) observer)
-                    .setOnCancelHandler(() -> giveBack(caller, answer.get()));
-        }
         replies.call(
-                request,
-                observer,
-                WorkProtos::toClaim,
-                (_, claim) -> {
-                    answer.set(claimOrWait(request, claim));
-                    return answer.get();
-                },
-                Function.identity());
+                request, observer, WorkProtos::toClaim, (_, claim) -> claimOrWait(request, claim), Function.identity());
     }
 
     @Override
@@ -219,12 +191,7 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
             checkCaller();
             presence.touch(claim.workerId(), clock.instant());
             idle.forget(claim.workerId());
-            var response = replies.combine(
-                    request,
-                    Fenced.free(claim),
-                    calls.claims(),
-                    WorkProtos::toResponse,
-                    answer -> answer.getClaimsCount() > 0);
+            var response = claim(request, claim);
             if (response.getClaimsCount() == 0) {
                 idle.note(claim.workerId(), clock.instant());
             }
@@ -263,20 +230,24 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
         return false;
     }
 
-    private void giveBack(Principal caller, ClaimWorkResponse response) {
-        if (response.getClaimsCount() == 0) {
-            return;
+    /** What is claimed is kept for the request to be made again, or given back when nobody can have been told of it. */
+    private ClaimWorkResponse claim(ClaimWorkRequest request, Claiming.ClaimRequest claim) {
+        if (!request.getRequestId().isEmpty()) {
+            return replies.combine(
+                    request,
+                    Fenced.free(claim),
+                    calls.claims(),
+                    WorkProtos::toResponse,
+                    answer -> answer.getClaimsCount() > 0);
         }
-        var releases = response.getClaimsList().stream()
-                .map(claim -> new Work.Release(
-                        new ClaimReference(
-                                UUID.fromString(claim.getWorkOrder().getWorkOrderId()), claim.getClaimToken()),
-                        null))
-                .toList();
-        // Outside of the call, which is over.
-        Context.ROOT.run(() ->
-                database.transaction(tx -> work.end(tx, List.of(new Item<>(caller, new Work.Ends(releases))))));
-        LOG.atInfo().addKeyValue("claims", releases.size()).log("claims given back: their caller is gone");
+        var caller = CallContext.principal();
+        var work = calls.claim(caller, Fenced.free(claim));
+        // Later than here, it may be that the caller has got the answer: what it has is not taken from it.
+        if (isCallerGone()) {
+            calls.giveBack(caller, work);
+            checkCaller();
+        }
+        return WorkProtos.toResponse(work);
     }
 
     private static Duration longestWait(ClaimWorkRequest request) {

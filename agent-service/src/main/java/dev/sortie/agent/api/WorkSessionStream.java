@@ -214,7 +214,7 @@ final class WorkSessionStream implements StreamObserver<WorkRequest>, SessionPee
 
     /** Under the lock. */
     private boolean isOpen() {
-        return !gone && !observer.isCancelled() && !session.isOver();
+        return !gone && !context.isCancelled() && !session.isOver();
     }
 
     @Override
@@ -255,11 +255,15 @@ final class WorkSessionStream implements StreamObserver<WorkRequest>, SessionPee
         }
     }
 
-    /** Under the lock. */
+    /**
+     * Under the lock.
+     *
+     * @return false when it is sure that it does not arrive; of what is on its way when the stream breaks, nobody knows
+     */
     private boolean send(WorkResponse response) {
         try {
             observer.onNext(response);
-            return !observer.isCancelled();
+            return true;
         } catch (IllegalStateException ended) {
             gone = true; // by others, as for a message that breaks a rule
             return false;

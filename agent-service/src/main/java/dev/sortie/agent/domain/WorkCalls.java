@@ -1,12 +1,16 @@
 package dev.sortie.agent.domain;
 
+import dev.sortie.runtime.identity.Principal;
 import dev.sortie.runtime.sql.Combiner;
 import dev.sortie.runtime.sql.Database;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What workers ask for all the time, put together: calls of one kind that meet share a transaction. */
 public final class WorkCalls {
+    private static final Logger LOG = LoggerFactory.getLogger(WorkCalls.class);
     // Of one kind: one at work, the others at their commits.
     private static final int AT_ONCE = 4;
     private static final int MAX_ITEMS = 1_000;
@@ -51,8 +55,47 @@ public final class WorkCalls {
         return heartbeat.claims().size() + 1 + (int) (size / CHARACTERS);
     }
 
+    /**
+     * Claims. What is claimed for a caller that is gone meanwhile, or whose time is up, is given back.
+     *
+     * @throws java.util.concurrent.CancellationException when the caller is gone
+     */
+    public List<ClaimedWork> claim(Principal principal, Fenced<Claiming.ClaimRequest> request) {
+        return claims.call(principal, request, lost -> giveBack(principal, lost));
+    }
+
+    /** The same for claims that are kept with the requests that they are of. */
     public Combiner<Fenced<Claiming.ClaimRequest>, List<ClaimedWork>> claims() {
         return claims;
+    }
+
+    /**
+     * Gives back work of which its worker was told nothing, without counting an attempt. What cannot be given back comes
+     * back by its lease.
+     *
+     * @return at work at it: a thread of its own, as the caller's may belong to a call that is over
+     */
+    public Thread giveBack(Principal principal, List<ClaimedWork> work) {
+        return Thread.startVirtualThread(() -> {
+            if (work.isEmpty()) {
+                return;
+            }
+            try {
+                var releases = work.stream()
+                        .map(one ->
+                                new Work.Release(new ClaimReference(one.order().id(), one.token()), null))
+                        .toList();
+                ends.call(principal, Fenced.free(new Work.Ends(releases)));
+                LOG.atInfo()
+                        .addKeyValue("claims", work.size())
+                        .log("claims given back: they did not reach their worker");
+            } catch (RuntimeException failed) {
+                LOG.atWarn()
+                        .addKeyValue("claims", work.size())
+                        .setCause(failed)
+                        .log("claims that did not reach their worker could not be given back; their leases end");
+            }
+        });
     }
 
     public Combiner<Fenced<Work.Heartbeat>, Work.HeartbeatAnswer> heartbeats() {

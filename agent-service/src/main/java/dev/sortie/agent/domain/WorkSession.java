@@ -295,8 +295,7 @@ public final class WorkSession {
         List<ClaimedWork> work;
         try {
             work = sessions.calls()
-                    .claims()
-                    .call(
+                    .claim(
                             principal,
                             new Fenced<>(
                                     new Claiming.ClaimRequest(session().workerId(), queueNames, wanted, state.lease()),

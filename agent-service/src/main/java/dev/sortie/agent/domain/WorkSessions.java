@@ -29,12 +29,9 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** The work sessions of this process, and what they need of the rest. */
 public final class WorkSessions {
-    private static final Logger LOG = LoggerFactory.getLogger(WorkSessions.class);
     private static final Duration LONGEST_LIFE = Duration.ofMinutes(25);
     private static final Duration CLOSING_TIME = Duration.ofSeconds(5);
     private static final Duration FEED_PATIENCE = Duration.ofSeconds(30);
@@ -254,27 +251,10 @@ public final class WorkSessions {
         return workers.find(database.queries(), workerId).orElse(null);
     }
 
-    /** Gives back work that did not reach its worker. What cannot be given back now comes back by its lease. */
+    /** Gives back work that did not reach its worker. */
     void giveBack(Principal principal, List<ClaimedWork> work) {
-        var releases = work.stream()
-                .map(one -> new Work.Release(new ClaimReference(one.order().id(), one.token()), null))
-                .toList();
-        // On a thread of its own: the session's may belong to a call that is over.
-        var thread = Thread.startVirtualThread(() -> {
-            try {
-                calls.ends().call(principal, Fenced.free(new Work.Ends(releases)));
-                LOG.atInfo()
-                        .addKeyValue("claims", releases.size())
-                        .log("claims given back: they did not reach their worker");
-            } catch (RuntimeException failed) {
-                LOG.atWarn()
-                        .addKeyValue("claims", releases.size())
-                        .setCause(failed)
-                        .log("claims that did not reach their worker could not be given back; their leases end");
-            }
-        });
         try {
-            thread.join();
+            calls.giveBack(principal, work).join();
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
         }

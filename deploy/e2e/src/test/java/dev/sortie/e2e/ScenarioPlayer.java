@@ -112,8 +112,7 @@ final class ScenarioPlayer {
     private void converse(JsonObject step) {
         var name = step.get("stream").getAsString();
         if (step.has("call")) {
-            conversations.put(
-                    name, client.open(step.get("call").getAsString(), service(step), token(caller(step))));
+            conversations.put(name, client.open(step.get("call").getAsString(), service(step), token(caller(step))));
         }
         var conversation = conversations.get(name);
         if (conversation == null) {

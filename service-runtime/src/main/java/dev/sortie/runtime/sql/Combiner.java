@@ -13,6 +13,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -20,6 +21,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.ToIntFunction;
@@ -139,7 +141,37 @@ public final class Combiner<D, R> {
 
     /** The same for one that is not to be answered with a message: hands over what it comes to. */
     public R call(Principal principal, D value) {
-        var call = new Call<D, R, Message>(
+        var call = unencoded(principal, value);
+        await(call);
+        return call.outcome();
+    }
+
+    /**
+     * The same for one whose outcome must not be lost when nobody waits for it any more: its time is up, its caller is
+     * gone or its thread is to stop. Of such calls, the caller hears nothing, so whatever they come to goes elsewhere.
+     *
+     * @param late takes what it came to after that, if it was done; must not block
+     */
+    public R call(Principal principal, D value, Consumer<? super R> late) {
+        var call = unencoded(principal, value);
+        var entry = add(call);
+        var awaited = entry.end.copy();
+        Context.CancellationListener gone =
+                _ -> awaited.completeExceptionally(new CancellationException("the caller is gone"));
+        call.context.addListener(gone, Runnable::run);
+        try {
+            Entry.await(awaited);
+        } catch (RuntimeException left) {
+            var _ = entry.end.thenRun(() -> call.outcomeIfAny().ifPresent(late));
+            throw left;
+        } finally {
+            call.context.removeListener(gone);
+        }
+        return call.outcome();
+    }
+
+    private Call<D, R, Message> unencoded(Principal principal, D value) {
+        return new Call<>(
                 new Item<>(principal, value),
                 null,
                 Context.current(),
@@ -147,11 +179,13 @@ public final class Combiner<D, R> {
                     throw new IllegalStateException("not encoded");
                 },
                 _ -> false);
-        await(call);
-        return call.outcome();
     }
 
     private void await(Call<D, R, ?> call) {
+        Entry.await(add(call).end);
+    }
+
+    private Entry<D, R> add(Call<D, R, ?> call) {
         var entry = new Entry<>(call);
         lock.lock();
         try {
@@ -160,7 +194,7 @@ public final class Combiner<D, R> {
         } finally {
             lock.unlock();
         }
-        entry.await();
+        return entry;
     }
 
     /** Under the lock. */
@@ -397,6 +431,10 @@ public final class Combiner<D, R> {
             return value();
         }
 
+        Optional<R> outcomeIfAny() {
+            return Optional.ofNullable(value);
+        }
+
         private R value() {
             if (value == null) {
                 throw new IllegalStateException("a call came to nothing");
@@ -436,7 +474,7 @@ public final class Combiner<D, R> {
             end.completeExceptionally(failure);
         }
 
-        void await() {
+        static void await(CompletableFuture<Boolean> end) {
             var deadline = Context.current().getDeadline();
             long left = LONGEST_WAIT.toNanos();
             if (deadline != null) {

@@ -179,6 +179,27 @@ class CombinerTest {
         assertThat(count("gone")).isZero();
     }
 
+    @Test
+    void handsOverToAnotherWhatACallComesToThatNobodyWaitsForAnyMore() throws Exception {
+        var late = new CompletableFuture<String>();
+        var gone = Context.current().withCancellation();
+        var call = started(() -> inContext(gone, () -> combiner.call(SELF, "first", late::complete)));
+        await(entered);
+        gone.cancel(Status.CANCELLED.asException());
+        assertThatThrownBy(() -> call.get(60, TimeUnit.SECONDS))
+                .isInstanceOfAny(ExecutionException.class, CancellationException.class);
+        assertThat(late).isNotDone();
+
+        first.countDown();
+
+        assertThat(late.get(60, TimeUnit.SECONDS)).isEqualTo("first");
+        var awaited = new CompletableFuture<String>();
+        assertThat(combiner.call(SELF, "awaited", awaited::complete)).isEqualTo("awaited");
+        assertThatThrownBy(() -> combiner.call(SELF, "refused", awaited::complete))
+                .isInstanceOf(FailureException.class);
+        assertThat(awaited).isNotDone();
+    }
+
     private CompletableFuture<String> call(String name) throws InterruptedException {
         return started(() -> text(make(name, null)));
     }
