@@ -107,7 +107,7 @@ class CombinerTest {
         assertThat(before.get(60, TimeUnit.SECONDS)).isEqualTo("beside-1");
         assertThat(after.get(60, TimeUnit.SECONDS)).isEqualTo("beside-2");
         assertThatThrownBy(() -> bad.get(60, TimeUnit.SECONDS)).hasCauseInstanceOf(ConstraintViolation.class);
-        assertThat(one).isCompletedWithValue("first");
+        assertThat(one.get(60, TimeUnit.SECONDS)).isEqualTo("first");
         assertThat(count("beside-%")).isEqualTo(2);
     }
 
