@@ -20,8 +20,11 @@ import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.testing.SettableClock;
 import dev.sortie.runtime.testing.StatusAssert;
 import io.grpc.Status;
+import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -231,6 +234,51 @@ class DedupePolicyTest {
         assertThat(twice.getOutcomesList())
                 .extracting(outcome -> outcome.getCreated())
                 .containsExactly(true, false);
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = Mode.EXCLUDE, names = "UNRECOGNIZED")
+    void givesUpWhereAnotherTakesTheKeyEachTimeAndLeavesItEachTime(DedupePolicy policy) {
+        var rival = AGENT.enqueue(order(queue)).getWorkOrderId();
+        var isAtIt = new AtomicBoolean(true);
+        // A key that is there whenever the order is to have it, and is not when its holder is looked for.
+        AGENT.server().runtime().database().onStatement((_, sql, parameters) -> {
+            if (isAtIt.get() && Arrays.deepToString(parameters).contains(queue)) {
+                if (sql.contains("INSERT INTO work_orders")) {
+                    nameOrder(rival, "'k'");
+                } else if (sql.contains("o.dedupe_key = d.dedupe_key")) {
+                    nameOrder(rival, "NULL");
+                }
+            }
+        });
+        var request = EnqueueWorkOrdersRequest.newBuilder()
+                .setRequestId(UUID.randomUUID().toString())
+                .setDedupePolicy(policy)
+                .addWorkOrders(order(queue).setDedupeKey("k"))
+                .addWorkOrders(order(queue))
+                .build();
+
+        StatusAssert.fails(() -> AGENT.orders().enqueueWorkOrders(request))
+                .with(Status.Code.ABORTED, dev.sortie.type.v1.ErrorReason.ERROR_REASON_CONTENTION)
+                .metadata("attempts", 20)
+                .retryable();
+
+        isAtIt.set(false);
+        var count = "SELECT count(*) FROM work_orders WHERE queue_name = '" + queue + "'";
+        assertThat(AGENT.number(count)).isEqualTo(1);
+        nameOrder(rival, "NULL");
+        assertThat(AGENT.orders().enqueueWorkOrders(request).getReplayed()).isFalse();
+        assertThat(AGENT.number(count)).isEqualTo(3);
+    }
+
+    private static void nameOrder(String id, String dedupeKey) {
+        try (var connection = AGENT.database().connectAsOwner();
+                var statement = connection.createStatement()) {
+            statement.execute(
+                    "UPDATE work_orders SET dedupe_key = " + dedupeKey + " WHERE work_order_id = '" + id + "'");
+        } catch (SQLException failed) {
+            throw new AssertionError(failed);
+        }
     }
 
     private void refuses(DedupePolicy policy, WorkOrder.Builder order, WorkOrder existing) {
