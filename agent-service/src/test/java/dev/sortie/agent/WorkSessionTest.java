@@ -19,6 +19,7 @@ import dev.sortie.agent.v1.ClaimedWork;
 import dev.sortie.agent.v1.DeregisterWorkerRequest;
 import dev.sortie.agent.v1.DrainWorkerRequest;
 import dev.sortie.agent.v1.ErrorReason;
+import dev.sortie.agent.v1.ExecutionStatus;
 import dev.sortie.agent.v1.ListLogsRequest;
 import dev.sortie.agent.v1.LogLevel;
 import dev.sortie.agent.v1.LogLine;
@@ -425,6 +426,27 @@ class WorkSessionTest {
         assertThat(third.attached().getSessionEpoch()).isEqualTo(3);
         second.close();
         third.close();
+    }
+
+    @Test
+    void countsTheAttemptWhoseLeaseRanOutThoughItsWorkerComesBackWithoutIt() {
+        AGENT.enqueue(order(queue));
+        var worker = AGENT.register(5);
+        ClaimedWork claim;
+        try (var session = SessionClient.attach(AGENT, worker, 1, queue)) {
+            claim = session.next();
+        }
+        CLOCK.advance(Duration.ofSeconds(31));
+
+        try (var next = SessionClient.resume(AGENT, worker, 0, 1, List.of(), queue)) {
+            assertThat(next.attached().getSessionEpoch()).isEqualTo(2);
+        }
+
+        AGENT.endLeases();
+        assertThat(AGENT.get(claim.getWorkOrder().getWorkOrderId()).getRetryCount())
+                .isEqualTo(1);
+        assertThat(AGENT.execution(claim.getExecutionId()).getStatus())
+                .isEqualTo(ExecutionStatus.EXECUTION_STATUS_TIMEOUT);
     }
 
     @Test

@@ -221,7 +221,7 @@ public final class WorkSessions {
                 var claim = named.get(ByteBuffer.wrap(held.claimHash()));
                 if (claim != null && claim.workOrderId().equals(held.workOrderId())) {
                     kept.add(new SessionState.Held(claim, held.executionId()));
-                } else if (continues) {
+                } else if (continues && held.isCurrent(tx.now())) { // otherwise it ran out, which counts
                     unknown.add(held);
                 }
             }
