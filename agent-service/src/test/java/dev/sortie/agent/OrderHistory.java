@@ -2,6 +2,8 @@ package dev.sortie.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sortie.agent.v1.WorkOrder;
+import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.testing.TestDatabase;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -10,11 +12,14 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -29,9 +34,17 @@ final class OrderHistory {
     private final List<Event> events = new ArrayList<>();
     private final Map<String, Order> orders = new LinkedHashMap<>();
     private final Map<String, Attempt> attempts = new HashMap<>();
+    private final Map<String, String> keys = new HashMap<>();
+    private final Map<String, Long> drained = new HashMap<>();
+    private final Map<String, TreeMap<Long, Long>> attached = new HashMap<>();
 
-    /** A change of an order. Worker and execution are empty where no claim has to do with it. */
+    /**
+     * A change of an order. Worker and execution are empty where no claim has to do with it.
+     *
+     * @param position among all changes, those of workers and sessions included
+     */
     record Event(
+            long position,
             String orderId,
             long version,
             String status,
@@ -58,7 +71,11 @@ final class OrderHistory {
     }
 
     /** What the tables say of an attempt that has ended. */
-    record Attempt(String executionId, String orderId, String status, int attempt, boolean givenBack) {}
+    record Attempt(
+            String executionId, String orderId, String status, int attempt, boolean givenBack, String errorType) {}
+
+    /** An order that a session of a worker was assigned. */
+    record Assigned(String executionId, String workerId, long epoch) {}
 
     private interface Reader {
         void read(ResultSet rows) throws SQLException;
@@ -92,22 +109,44 @@ final class OrderHistory {
             each(
                     connection,
                     """
-                    SELECT resource_id, version, attributes->>'status', coalesce(attributes->>'worker_id', ''),
+                    SELECT position, resource_id, version, attributes->>'status', coalesce(attributes->>'worker_id', ''),
                         coalesce(attributes->>'execution_id', ''), coalesce((attributes->>'attempt')::integer, 0),
                         change_time
-                    FROM change_log WHERE resource_type = 'work_order' ORDER BY xid, seq
+                    FROM (SELECT *, row_number() OVER (ORDER BY xid, seq) AS position FROM change_log) c
+                    WHERE resource_type = 'work_order' ORDER BY position
                     """,
                     rows -> events.add(new Event(
-                            rows.getString(1),
-                            rows.getLong(2),
-                            rows.getString(3),
+                            rows.getLong(1),
+                            rows.getString(2),
+                            rows.getLong(3),
                             rows.getString(4),
                             rows.getString(5),
-                            rows.getInt(6),
-                            rows.getObject(7, OffsetDateTime.class).toInstant())));
+                            rows.getString(6),
+                            rows.getInt(7),
+                            rows.getObject(8, OffsetDateTime.class).toInstant())));
+            each(connection, """
+                    SELECT position, resource_id, resource_type, version
+                    FROM (SELECT *, row_number() OVER (ORDER BY xid, seq) AS position FROM change_log) c
+                    WHERE resource_type = 'worker_session'
+                       OR (resource_type = 'worker' AND attributes->>'draining' IS NOT NULL)
+                    """, rows -> {
+                if (rows.getString(3).equals("worker")) {
+                    drained.put(rows.getString(2), rows.getLong(1));
+                } else {
+                    attached.computeIfAbsent(rows.getString(2), _ -> new TreeMap<>())
+                            .put(rows.getLong(4), rows.getLong(1));
+                }
+            });
             each(
                     connection,
-                    "SELECT execution_id, work_order_id, status, attempt, given_back FROM executions",
+                    "SELECT queue_name || ' ' || dedupe_key, work_order_id FROM work_orders WHERE dedupe_key IS NOT NULL",
+                    rows -> keys.put(rows.getString(1), rows.getString(2)));
+            each(
+                    connection,
+                    """
+                    SELECT execution_id, work_order_id, status, attempt, given_back, coalesce(error_type, '')
+                    FROM executions
+                    """,
                     rows -> attempts.put(
                             rows.getString(1),
                             new Attempt(
@@ -115,7 +154,8 @@ final class OrderHistory {
                                     rows.getString(2),
                                     rows.getString(3),
                                     rows.getInt(4),
-                                    rows.getBoolean(5))));
+                                    rows.getBoolean(5),
+                                    rows.getString(6))));
         } catch (SQLException failed) {
             throw new AssertionError(failed);
         }
@@ -138,16 +178,24 @@ final class OrderHistory {
         return attempts;
     }
 
+    private Map<String, List<Event>> moves() {
+        return events.stream().collect(Collectors.groupingBy(Event::orderId));
+    }
+
+    private static String told(Object order, List<Event> moves) {
+        return order + " " + moves.stream().map(Object::toString).collect(Collectors.joining("\n  ", "\n  ", ""));
+    }
+
     /** Each order stands where its changes have led it, each change was allowed, and attempts are retries and one. */
     void checkMoves() {
-        var byOrder = events.stream().collect(Collectors.groupingBy(Event::orderId));
+        var byOrder = moves();
         assertThat(byOrder.keySet()).isEqualTo(orders.keySet());
         var executions = attempts.values().stream().collect(Collectors.groupingBy(Attempt::orderId));
         orders.forEach((id, order) -> checkMoves(order, byOrder.get(id), executions.getOrDefault(id, List.of())));
     }
 
     private void checkMoves(Order order, List<Event> moves, List<Attempt> executions) {
-        var told = order + " " + moves.stream().map(Object::toString).collect(Collectors.joining("\n  ", "\n  ", ""));
+        var told = told(order, moves);
         var status = "";
         var held = "";
         int retries = 0;
@@ -242,6 +290,112 @@ final class OrderHistory {
                 .filter(event -> event.status.equals("CLAIMED"))
                 .map(event -> new Claim(orders.get(event.orderId), event))
                 .toList();
+    }
+
+    /**
+     * One order of a queue has a key at a time, from when it is placed until another one takes it over, which finds it
+     * ended.
+     *
+     * @param keys the key with which an order was placed, its queue before it; by order
+     * @param replaced the order that gave its key to another one, by that other one
+     */
+    void checkKeys(Map<String, String> keys, Map<String, String> replaced) {
+        var holders = new HashMap<String, String>();
+        var statuses = new HashMap<String, String>();
+        for (var event : events) {
+            statuses.put(event.orderId, event.status);
+            var key = keys.get(event.orderId);
+            if (event.version == 1 && key != null) {
+                var before = holders.put(key, event.orderId);
+                assertThat(replaced.get(event.orderId))
+                        .as("the order that had the key %s before %s", key, event)
+                        .isEqualTo(before);
+                assertThat(before == null ? "none" : statuses.get(before))
+                        .as("what became of the order that had the key %s before %s", key, event)
+                        .isNotIn("PENDING", "CLAIMED");
+            }
+        }
+        assertThat(this.keys).isEqualTo(holders);
+    }
+
+    /**
+     * No order is claimed after its time or completed after its deadline, and none expires before; after an attempt that
+     * failed another one follows, unless there is a reason why not.
+     *
+     * @param placed as the orders were placed
+     * @param putBack as orders were put back, by their ids and versions
+     * @param hopeless the executions of which somebody said that trying again is of no use
+     * @param longestWait before another attempt
+     */
+    void checkTimes(
+            Map<String, WorkOrder> placed, Map<String, WorkOrder> putBack, Set<String> hopeless, Duration longestWait) {
+        moves().forEach((id, moves) -> {
+            var order = placed.get(id);
+            var fatal = order.getRetryPolicy().getNonRetryableErrorTypesList();
+            var told = told(order, moves);
+            var deadline = deadline(order);
+            var limit = order.hasExpireTime()
+                            && Messages.instant(order.getExpireTime()).isBefore(deadline)
+                    ? Messages.instant(order.getExpireTime())
+                    : deadline;
+            int retries = 0;
+            for (var move : moves) {
+                var attempt = attempts.get(move.executionId);
+                switch (move.status) {
+                    case "CLAIMED" -> assertThat(move.at).as(told).isBefore(limit);
+                    case "COMPLETED" -> assertThat(move.at).as(told).isBefore(deadline);
+                    case "EXPIRED" -> assertThat(move.at).as(told).isAfterOrEqualTo(limit);
+                    case "FAILED" ->
+                        assertThat(retries == order.getRetryPolicy().getMaxRetries()
+                                        || fatal.contains(attempt.errorType)
+                                        || hopeless.contains(move.executionId)
+                                        || !move.at.plus(longestWait).isBefore(deadline))
+                                .as(told)
+                                .isTrue();
+                    case "PENDING" -> {
+                        if (move.version > 1 && attempt == null) {
+                            deadline = deadline(putBack.get(id + " " + move.version));
+                            limit = deadline;
+                            retries = 0;
+                        } else if (attempt != null && !attempt.givenBack) {
+                            limit = deadline;
+                            retries++;
+                            assertThat(fatal).as(told).doesNotContain(attempt.errorType);
+                            assertThat(move.at).as(told).isBefore(deadline);
+                        }
+                    }
+                    default -> {}
+                }
+            }
+        });
+    }
+
+    private static Instant deadline(WorkOrder order) {
+        return order.hasDeadlineTime() ? Messages.instant(order.getDeadlineTime()) : Instant.MAX;
+    }
+
+    /** Nobody who is to leave claims anything. */
+    void checkDrained() {
+        for (var claim : claims()) {
+            assertThat(claim.event.position)
+                    .as("claimed by one who is to leave: %s", claim)
+                    .isLessThan(drained.getOrDefault(claim.event.workerId, Long.MAX_VALUE));
+        }
+    }
+
+    /** No session is assigned anything once its worker has attached another one. */
+    void checkFenced(Collection<Assigned> assigned) {
+        var byExecution = assigned.stream().collect(Collectors.toMap(Assigned::executionId, one -> one));
+        for (var claim : claims()) {
+            var one = byExecution.get(claim.event.executionId);
+            if (one != null) {
+                assertThat(claim.event.workerId).isEqualTo(one.workerId);
+                var next = attached.get(one.workerId).higherEntry(one.epoch);
+                assertThat(claim.event.position)
+                        .as("assigned to session %d before %s: %s", one.epoch, next, claim)
+                        .isLessThan(next == null ? Long.MAX_VALUE : next.getValue());
+            }
+        }
     }
 
     /**

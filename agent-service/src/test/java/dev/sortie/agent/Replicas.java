@@ -28,6 +28,8 @@ final class Replicas implements AutoCloseable {
             Status.Code.ABORTED,
             Status.Code.RESOURCE_EXHAUSTED,
             Status.Code.DEADLINE_EXCEEDED);
+    // What a call may be refused with for what there is.
+    private static final Set<Status.Code> REFUSED = Set.of(Status.Code.FAILED_PRECONDITION, Status.Code.ALREADY_EXISTS);
     private static final Duration PATIENCE = Duration.ofMinutes(3);
 
     private final TestDatabase database = AgentFixture.newDatabase();
@@ -125,13 +127,16 @@ final class Replicas implements AutoCloseable {
     }
 
     private boolean isLost(AgentFixture server, StatusRuntimeException failure) {
-        var code = failure.getStatus().getCode();
-        // Whatever one says that was ended is as good as no answer.
-        if (LOST.contains(code) || struck.contains(server)) {
+        if (isLost(server, failure.getStatus())) {
             return true;
         }
-        assertThat(code).as(failure.toString()).isEqualTo(Status.Code.FAILED_PRECONDITION);
+        assertThat(failure.getStatus().getCode()).as(failure.toString()).isIn(REFUSED);
         return false;
+    }
+
+    /** Whether nobody knows what came of a call, or a stream broke. Whatever one says that was ended is as good as that. */
+    boolean isLost(AgentFixture server, Status status) {
+        return LOST.contains(status.getCode()) || struck.contains(server);
     }
 
     /** Something to wait for. */

@@ -175,6 +175,13 @@ final class SessionClient implements AutoCloseable {
         return get(attached);
     }
 
+    /** How it began, after waiting for it; null when the stream ended before. */
+    @Nullable
+    SessionAttached attachedIfAny() {
+        until("the worker is attached", attached::isDone);
+        return attached.isCompletedExceptionally() ? null : attached.join();
+    }
+
     SessionClosing closing() {
         return get(closing);
     }
