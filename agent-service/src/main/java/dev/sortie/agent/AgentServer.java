@@ -11,6 +11,7 @@ import dev.sortie.agent.api.WorkerGrpcService;
 import dev.sortie.agent.archive.ArchiveSettings;
 import dev.sortie.agent.archive.Archiver;
 import dev.sortie.agent.archive.ExecutionArchive;
+import dev.sortie.agent.archive.WatchedStorage;
 import dev.sortie.agent.domain.AgentFigures;
 import dev.sortie.agent.domain.AgentJobs;
 import dev.sortie.agent.domain.AgentPresence;
@@ -91,11 +92,13 @@ public final class AgentServer implements AutoCloseable {
     private static final Duration LOOK_AT_SESSIONS = Duration.ofSeconds(1);
     private static final Duration KEEP_PARTITIONS = Duration.ofHours(1);
     private static final Duration ARCHIVE = Duration.ofHours(1);
+    private static final Duration CHECK_ARCHIVE = Duration.ofMinutes(1);
 
     private final ServiceRuntime runtime;
     private final AgentJobs jobs;
     private final AgentFigures figures;
     private final @Nullable Archiver archiver;
+    private final @Nullable WatchedStorage archive;
     private final WorkSignals signals;
     private final QueueStatistics statistics;
     private final QueueMeters queueMeters;
@@ -150,14 +153,13 @@ public final class AgentServer implements AutoCloseable {
         var placements = new Placements(orderStore, laneStore, queues, work, subjects, signals, tallies, ids);
         var executionStore = new ExecutionStore();
         var archiveStore = new ArchiveStore();
-        var storage = archiveSettings.open();
-        this.archiver = storage == null
-                ? null
-                : new Archiver(database, archiveStore, runtime.own(storage), ids, archiveSettings.after());
+        this.archive = open(runtime, archiveSettings);
+        this.archiver =
+                archive == null ? null : new Archiver(database, archiveStore, archive, ids, archiveSettings.after());
         var executions = new Executions(
                 executionStore,
                 lateReportStore,
-                new ExecutionArchive(archiveStore, executionStore, lateReportStore, storage),
+                new ExecutionArchive(archiveStore, executionStore, lateReportStore, archive),
                 workOrders);
         var logTailStore = new LogTailStore();
         var logs = new Logs(logStore, logTailStore, logSignals);
@@ -193,8 +195,14 @@ public final class AgentServer implements AutoCloseable {
                 signals,
                 idle);
         runtime.every("log-partitions", KEEP_PARTITIONS, jobs::keepLogPartitions);
-        if (archiver != null) {
-            runtime.every("archive", ARCHIVE, archiver::run);
+        if (archiver != null && archive != null) {
+            var moving = runtime.every("archive", ARCHIVE, archiver::run);
+            var checked = archive;
+            runtime.every("archive-check", CHECK_ARCHIVE, () -> {
+                if (checked.check()) {
+                    moving.wake();
+                }
+            });
         }
         runtime.every("leases", END_LEASES, jobs::endLeases);
         runtime.every("promotion", LOOK_FOR_WORK, jobs::promoteOrders);
@@ -255,6 +263,13 @@ public final class AgentServer implements AutoCloseable {
                                 sessions,
                                 runtime.meters()),
                         new ExecutionGrpcService(replies, pages, database, executions, logs, logCalls, tails)));
+    }
+
+    private static @Nullable WatchedStorage open(ServiceRuntime runtime, ArchiveSettings settings) {
+        var location = settings.location();
+        return location == null
+                ? null
+                : runtime.own(new WatchedStorage(location.open(), location, runtime.ids(), runtime.meters()));
     }
 
     /** Starts; returns once it listens. It is ready when its database is. */
@@ -327,6 +342,12 @@ public final class AgentServer implements AutoCloseable {
     @Nullable
     Archiver archiver() {
         return archiver;
+    }
+
+    /** Where that puts them; null without an archive. */
+    @Nullable
+    WatchedStorage archive() {
+        return archive;
     }
 
     /** What it does by itself. */

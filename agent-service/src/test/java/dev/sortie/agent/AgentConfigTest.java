@@ -3,6 +3,7 @@ package dev.sortie.agent;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sortie.agent.archive.ArchiveLocation;
 import dev.sortie.runtime.config.Settings;
 import dev.sortie.runtime.config.SettingsException;
 import java.nio.file.Path;
@@ -21,7 +22,7 @@ class AgentConfigTest {
         assertThat(config.server().adminPort()).isEqualTo(7412);
         assertThat(config.missionAddress()).isEqualTo("127.0.0.1:7401");
         assertThat(config.serviceToken()).isNull();
-        assertThat(config.archive().folder()).isNull();
+        assertThat(config.archive().location()).isNull();
         assertThat(config.archive().after()).isEqualTo(Duration.ofDays(90));
         assertThat(config.database().url()).isEqualTo(URL);
     }
@@ -47,7 +48,8 @@ class AgentConfigTest {
         assertThat(config.server().adminPort()).isEqualTo(2);
         assertThat(config.missionAddress()).isEqualTo("mission:9");
         assertThat(config.serviceToken()).isEqualTo("sortie_x");
-        assertThat(config.archive().folder()).isEqualTo(Path.of("/var/lib/sortie/archive"));
+        assertThat(config.archive().location())
+                .isEqualTo(new ArchiveLocation.Folder(Path.of("/var/lib/sortie/archive")));
         assertThat(config.archive().after()).isEqualTo(Duration.ofDays(365));
     }
 

@@ -6,6 +6,7 @@ import static dev.sortie.agent.AgentFixture.struct;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sortie.agent.archive.ArchiveLocation;
 import dev.sortie.agent.archive.ArchiveSettings;
 import dev.sortie.agent.archive.ArchiveStorage;
 import dev.sortie.agent.archive.Archiver;
@@ -82,8 +83,11 @@ class ArchiveTest {
     private final String queue = "a-" + UUID.randomUUID().toString().substring(0, 8);
 
     @BeforeAll
-    static void start() {
-        agent = new AgentFixture(DATABASE, CLOCK, new ArchiveSettings(folder, AFTER));
+    static void start() throws Exception {
+        agent = new AgentFixture(DATABASE, CLOCK, new ArchiveSettings(new ArchiveLocation.Folder(folder), AFTER));
+        // Until then a file is there that belongs to nobody.
+        AgentFixture.await(
+                "the folder has been tried", () -> agent.server().archive().isUsable());
     }
 
     @AfterAll

@@ -20,7 +20,9 @@ public interface ArchiveStorage extends AutoCloseable {
     /**
      * A part of a file.
      *
-     * @throws IOException when the storage does not answer, or has no such file, or one that is shorter
+     * @throws java.nio.file.NoSuchFileException when there is no such file
+     * @throws java.io.EOFException when it is shorter
+     * @throws IOException when the storage does not answer
      */
     byte[] read(String name, long position, int length) throws IOException;
 
