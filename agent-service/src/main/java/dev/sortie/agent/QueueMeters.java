@@ -33,7 +33,7 @@ final class QueueMeters {
         this.meters = meters;
         this.clock = clock;
         this.depth = MultiGauge.builder("sortie.queue.depth")
-                .description("orders of a queue, counted up to 100,000 of each state")
+                .description("orders of a queue, counted up to 10,000 of each state")
                 .register(meters);
         this.age = MultiGauge.builder("sortie.queue.oldest.age")
                 .description("for how long the oldest claimable order of a queue has been claimable")

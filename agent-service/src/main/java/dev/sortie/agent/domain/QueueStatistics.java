@@ -106,9 +106,9 @@ public final class QueueStatistics {
         taken.forEach((slot, activity) -> listener.counted(slot.queueName(), activity));
     }
 
-    /** How many orders are where, queue by queue. */
+    /** How many orders are where, queue by queue, counted less far than for one of them. */
     public List<QueueStats.Backlog> backlogs() {
-        return backlogs.find(database.queries(), null);
+        return backlogs.findAll(database.queries());
     }
 
     /** Forgets what is too old for anybody to ask for. */
