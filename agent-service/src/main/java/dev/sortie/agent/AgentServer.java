@@ -131,7 +131,8 @@ public final class AgentServer implements AutoCloseable {
         var presence = new Presence(workerStore);
         var agentPresence = new AgentPresence(agentStore);
         var agents = new Agents(agentStore, agentPresence, signals, ids);
-        this.figures = new AgentFigures(database, new AgentFigureStore(), runtime.meters());
+        var figureStore = new AgentFigureStore();
+        this.figures = new AgentFigures(database, figureStore, runtime.meters());
         var checkpointStore = new CheckpointStore();
         var lateReportStore = new LateReportStore();
         var tallies = new Tallies();
@@ -141,6 +142,7 @@ public final class AgentServer implements AutoCloseable {
                 claiming,
                 checkpointStore,
                 lateReportStore,
+                figureStore,
                 workerStore,
                 presence,
                 signals,

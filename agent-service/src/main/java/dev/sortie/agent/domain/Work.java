@@ -1,5 +1,6 @@
 package dev.sortie.agent.domain;
 
+import dev.sortie.agent.store.AgentFigureStore;
 import dev.sortie.agent.store.CheckpointStore;
 import dev.sortie.agent.store.ClaimStore;
 import dev.sortie.agent.store.LateReportStore;
@@ -41,6 +42,7 @@ public final class Work {
     private final Claiming claiming;
     private final CheckpointStore checkpoints;
     private final LateReportStore lateReports;
+    private final AgentFigureStore figures;
     private final WorkerStore workers;
     private final Presence presence;
     private final WorkSignals signals;
@@ -53,6 +55,7 @@ public final class Work {
             Claiming claiming,
             CheckpointStore checkpoints,
             LateReportStore lateReports,
+            AgentFigureStore figures,
             WorkerStore workers,
             Presence presence,
             WorkSignals signals,
@@ -63,6 +66,7 @@ public final class Work {
         this.claiming = claiming;
         this.checkpoints = checkpoints;
         this.lateReports = lateReports;
+        this.figures = figures;
         this.workers = workers;
         this.presence = presence;
         this.signals = signals;
@@ -431,6 +435,10 @@ public final class Work {
             return;
         }
         claims.end(tx, ends);
+        var made = AttemptFigures.of(ends, tx.now());
+        if (!made.isEmpty()) {
+            figures.leave(tx, made);
+        }
         var over = ends.stream()
                 .filter(end -> end.status() == WorkOrderStatus.COMPLETED || end.status() == WorkOrderStatus.CANCELLED)
                 .map(end -> end.claim().workOrderId())

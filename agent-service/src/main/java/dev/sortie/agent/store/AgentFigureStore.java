@@ -1,14 +1,26 @@
 package dev.sortie.agent.store;
 
+import dev.sortie.agent.domain.AttemptFigures;
 import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Tx;
 import java.util.List;
+import java.util.UUID;
 
 /**
- * What has come of the attempts of agents: the figures that ends of attempts leave behind (see {@link ClaimStore}), the
- * days to which they are added, and the sums with the agents. Who adds or counts does so alone.
+ * What has come of the attempts of agents: the figures that ends of attempts leave behind, the days to which they are
+ * added, and the sums with the agents. Who adds or counts does so alone.
  */
 public final class AgentFigureStore {
+    // Without a lock of the agent. Most workers have none.
+    private static final String LEAVE = """
+            INSERT INTO agent_figures (agent_id, execution_id, day, completed_executions, failed_executions,
+                timed_out_executions, response_time_us)
+            SELECT w.agent_id, f.execution_id, f.day::date, f.completed, f.failed, f.timed_out, f.response_time
+            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[], $5::integer[], $6::integer[], $7::bigint[])
+                AS f (worker_id, execution_id, day, completed, failed, timed_out, response_time)
+            JOIN workers w ON w.worker_id = f.worker_id
+            WHERE w.agent_id IS NOT NULL
+            """;
     private static final String LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('agent_figures', 0))::text";
     private static final String TRY_LOCK =
             "SELECT pg_try_advisory_xact_lock(hashtextextended('agent_figures', 0)) AS locked";
@@ -132,6 +144,19 @@ public final class AgentFigureStore {
             SELECT $1::text::date, count(*), $2::timestamptz FROM mended
             RETURNING mended
             """;
+
+    /** Leaves figures to be added to those of the workers' agents. */
+    public void leave(Tx tx, List<AttemptFigures> figures) {
+        tx.send(
+                LEAVE,
+                WorkOrderStore.column(UUID.class, figures, AttemptFigures::workerId),
+                WorkOrderStore.column(UUID.class, figures, AttemptFigures::executionId),
+                WorkOrderStore.column(String.class, figures, one -> one.day().toString()),
+                WorkOrderStore.column(Integer.class, figures, AttemptFigures::completed),
+                WorkOrderStore.column(Integer.class, figures, AttemptFigures::failed),
+                WorkOrderStore.column(Integer.class, figures, AttemptFigures::timedOut),
+                WorkOrderStore.column(Long.class, figures, AttemptFigures::responseMicros));
+    }
 
     /**
      * Adds figures to their days and agents.

@@ -31,7 +31,8 @@ public final class ClaimStore {
     // either that made it so: both come with one commit, and this is one statement.
     // Not by their status but by what follows from it, as the index has it (see V17 and V60).
     // In the order of the index, no further than it must: it locks what it takes, and passes over what others have
-    // locked. Columns of the state come from the locked row, which may be newer than the snapshot.
+    // locked. The limit that is known beforehand says that there are not many, whatever is asked for. Columns of the
+    // state come from the locked row, which may be newer than the snapshot.
     private static final String LOCK_CLAIMABLE = """
             SELECT o.work_order_id, o.queue_name, 'PENDING' AS status, o.tool_step_id, o.task_id, o.priority,
                 o.payload::text AS payload, NULL::text AS result,
@@ -65,6 +66,7 @@ public final class ClaimStore {
                     ORDER BY l.claim_rank, l.work_order_id
                     LIMIT $3::integer
                 ) n
+                LIMIT 1000
             ) c
             JOIN work_orders o ON o.work_order_id = c.work_order_id
             ORDER BY c.position
@@ -222,10 +224,8 @@ public final class ClaimStore {
             WHERE s.work_order_id = e.work_order_id AND s.lease_expires_at IS NOT NULL
               AND s.claim_hash = e.claim_hash
             """;
-    // Written once, when the attempt ends. The release before wrote it when the attempt began. What it adds to the
-    // figures of the worker's agent goes with it, without a lock of the agent: one row for all of an agent.
+    // Written once, when the attempt ends. The release before wrote it when the attempt began.
     private static final String RECORD_EXECUTIONS = """
-            WITH ended AS (
             INSERT INTO executions AS x (execution_id, work_order_id, worker_id, status, attempt, claim_hash, given_back,
                 exit_code, stdout, stderr, metrics, error_message, error_type, started_at, completed_at, updated_at)
             SELECT e.execution_id, e.work_order_id, e.worker_id, e.status, e.attempt, e.claim_hash, e.given_back,
@@ -240,23 +240,6 @@ public final class ClaimStore {
                 stdout = excluded.stdout, stderr = excluded.stderr, metrics = excluded.metrics,
                 error_message = excluded.error_message, error_type = excluded.error_type,
                 completed_at = excluded.completed_at, updated_at = excluded.updated_at
-            RETURNING x.execution_id, x.worker_id, x.status, x.started_at
-            )
-            INSERT INTO agent_figures (agent_id, execution_id, day, completed_executions, failed_executions,
-                timed_out_executions, response_time_us)
-            SELECT f.agent_id, (array_agg(f.execution_id ORDER BY f.execution_id))[1], f.day,
-                count(*) FILTER (WHERE f.status = 'COMPLETED'), count(*) FILTER (WHERE f.status = 'FAILED'),
-                count(*) FILTER (WHERE f.status = 'TIMEOUT'),
-                coalesce(sum(greatest(0, extract(epoch FROM $14::timestamptz - f.started_at) * 1000000)::bigint)
-                    FILTER (WHERE f.status <> 'TIMEOUT'), 0)
-            FROM (
-                SELECT e.execution_id, e.status, e.started_at, (e.started_at AT TIME ZONE 'UTC')::date AS day,
-                    (SELECT w.agent_id FROM workers w WHERE w.worker_id = e.worker_id) AS agent_id
-                FROM ended e
-                WHERE e.status IN ('COMPLETED', 'FAILED', 'TIMEOUT')
-            ) f
-            WHERE f.agent_id IS NOT NULL
-            GROUP BY f.agent_id, f.day
             """;
     private static final String RECORD_RESULTS = """
             INSERT INTO work_order_results AS r (work_order_id, result, error_message)
