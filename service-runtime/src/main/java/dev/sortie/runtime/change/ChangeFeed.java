@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class ChangeFeed implements AutoCloseable {
     /** The most changes in one batch. */
-    public static final int MAX_BATCH = 500;
+    public static final int MAX_BATCH = ChangeLog.MAX_ROWS;
 
     private static final Logger LOG = LoggerFactory.getLogger(ChangeFeed.class);
     private static final String CHANNEL = "sortie_change";
@@ -37,6 +37,8 @@ public final class ChangeFeed implements AutoCloseable {
     private static final int MAX_BATCH_CHARACTERS = 1024 * 1024;
     private static final Duration POLL = Duration.ofSeconds(1);
     private static final Duration POLL_WHILE_PENDING = Duration.ofMillis(20);
+    // Between two looks, so that many commits are read by one.
+    private static final Duration BREATH = Duration.ofMillis(20);
 
     private final Database database;
     private final ChangeLog log;
@@ -97,13 +99,13 @@ public final class ChangeFeed implements AutoCloseable {
      * while an older transaction was still under way. Waits for the database.
      */
     public Cursor now() {
-        var slice = log.read(new Position(-1L, Long.MAX_VALUE), 1);
+        var slice = log.read(new Position(-1L, Long.MAX_VALUE));
         return new Cursor(slice.epoch(), slice.horizon());
     }
 
     /** The beginning of what is kept. */
     public Cursor oldest() {
-        var slice = log.read(new Position(-1L, Long.MAX_VALUE), 1);
+        var slice = log.read(new Position(-1L, Long.MAX_VALUE));
         return new Cursor(slice.epoch(), slice.trimmed());
     }
 
@@ -205,7 +207,7 @@ public final class ChangeFeed implements AutoCloseable {
         }
 
         private List<LoggedChange> fromTable() {
-            var slice = log.read(position, MAX_BATCH);
+            var slice = log.read(position);
             if (!slice.epoch().equals(watchedEpoch) || position.isBefore(slice.trimmed())) {
                 throw tooOld();
             }
@@ -221,7 +223,7 @@ public final class ChangeFeed implements AutoCloseable {
                     characters += change.attributes().length();
                 }
             }
-            var end = slice.end(MAX_BATCH);
+            var end = slice.end();
             if (position.isBefore(end)) {
                 position = end;
             }
@@ -336,7 +338,11 @@ public final class ChangeFeed implements AutoCloseable {
     private boolean await(Duration pause) {
         lock.lock();
         try {
-            long left = pause.toNanos();
+            long breath = Math.min(BREATH.toNanos(), pause.toNanos());
+            while (!closed && breath > 0) {
+                breath = woken.awaitNanos(breath);
+            }
+            long left = pause.minus(BREATH).toNanos();
             while (!wake && !closed && left > 0) {
                 left = woken.awaitNanos(left);
             }
@@ -374,7 +380,7 @@ public final class ChangeFeed implements AutoCloseable {
                 lock.unlock();
             }
             boolean first = from.xid() == 0;
-            var slice = log.read(first ? new Position(-1L, Long.MAX_VALUE) : from, MAX_BATCH);
+            var slice = log.read(first ? new Position(-1L, Long.MAX_VALUE) : from);
             pendingSince = slice.pendingSince();
             lock.lock();
             try {
@@ -385,7 +391,7 @@ public final class ChangeFeed implements AutoCloseable {
                     recentFrom = read;
                 } else {
                     recent.addAll(slice.changes());
-                    read = slice.end(MAX_BATCH);
+                    read = slice.end();
                     while (recent.size() > KEPT_IN_MEMORY) {
                         recentFrom = recent.removeFirst().position();
                     }
@@ -396,7 +402,7 @@ public final class ChangeFeed implements AutoCloseable {
             } finally {
                 lock.unlock();
             }
-            if (slice.changes().size() < MAX_BATCH) {
+            if (!slice.isFull()) {
                 return;
             }
         }

@@ -12,7 +12,12 @@ import org.jspecify.annotations.Nullable;
 
 /** The table. A row is read only once every transaction with a lower id has ended, so that none is ever passed over. */
 final class ChangeLog {
-    // One statement, hence one snapshot: the horizon, the epoch and the rows belong together.
+    /** The most changes that one look finds. */
+    static final int MAX_ROWS = 500;
+
+    // One statement, hence one snapshot: the horizon, the epoch and the rows belong together. With a limit that is
+    // known
+    // beforehand it is planned once, and not each time.
     private static final String READ = """
             SELECT e.epoch, e.trimmed_xid::text AS trimmed_xid, e.trimmed_seq, h.horizon::text AS horizon,
                    (SELECT p.change_time FROM change_log p WHERE p.xid >= h.horizon ORDER BY p.xid, p.seq LIMIT 1)
@@ -26,9 +31,9 @@ final class ChangeLog {
                 FROM change_log l
                 WHERE (l.xid, l.seq) > ($1::text::xid8, $2::bigint) AND l.xid < h.horizon
                 ORDER BY l.xid, l.seq
-                LIMIT $3::int) c ON true
+                LIMIT %d) c ON true
             ORDER BY c.xid, c.seq
-            """;
+            """.formatted(MAX_ROWS);
     private static final String OLDEST = "SELECT change_time FROM change_log ORDER BY xid, seq LIMIT 1";
     private static final String TRIM = """
             WITH head AS (
@@ -53,7 +58,7 @@ final class ChangeLog {
      * What one look at the log found.
      *
      * @param trimmed everything up to here is gone
-     * @param horizon everything before here has been read, if {@code changes} is not full
+     * @param horizon everything before here has been read, if it is not full
      * @param pendingSince when the oldest change that must still wait was begun; null when none waits
      */
     record Slice(
@@ -64,13 +69,18 @@ final class ChangeLog {
             List<LoggedChange> changes) {
 
         /** Where to go on. */
-        Position end(int limit) {
-            return changes.size() == limit ? changes.getLast().position() : horizon;
+        Position end() {
+            return isFull() ? changes.getLast().position() : horizon;
+        }
+
+        /** Whether there may be more. */
+        boolean isFull() {
+            return changes.size() == MAX_ROWS;
         }
     }
 
-    Slice read(Position after, int limit) {
-        var rows = database.queries().list(READ, row -> row, Long.toUnsignedString(after.xid()), after.seq(), limit);
+    Slice read(Position after) {
+        var rows = database.queries().list(READ, row -> row, Long.toUnsignedString(after.xid()), after.seq());
         if (rows.isEmpty()) {
             throw new IllegalStateException("change_epoch has no row");
         }
