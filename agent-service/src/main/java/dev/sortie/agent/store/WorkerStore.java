@@ -41,8 +41,7 @@ public final class WorkerStore {
             """ + COLUMNS;
     private static final String FIND = "SELECT " + COLUMNS + " FROM workers w WHERE w.worker_id = $1::uuid";
     private static final String FIND_ALL = "SELECT " + COLUMNS + " FROM workers w WHERE w.worker_id = ANY ($1::uuid[])";
-    // In the order of ids, as everybody locks workers. Not FOR UPDATE: new executions refer to the worker and must not
-    // wait for its claims.
+    // In the order of ids, as everybody locks workers. Not FOR UPDATE: rows that refer to a worker need not wait.
     private static final String LOCK_ALL = """
             SELECT w.worker_id FROM workers w WHERE w.worker_id = ANY ($1::uuid[])
             ORDER BY w.worker_id
@@ -149,8 +148,7 @@ public final class WorkerStore {
             )
             UPDATE workers w
             SET offline_at = $2::timestamptz, updated_at = $2::timestamptz, version = w.version + 1
-            FROM silent s
-            WHERE w.worker_id = s.worker_id
+            WHERE w.worker_id = ANY (ARRAY (SELECT s.worker_id FROM silent s))
             RETURNING w.worker_id, w.version
             """;
 

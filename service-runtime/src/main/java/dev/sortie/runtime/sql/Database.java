@@ -45,6 +45,12 @@ public final class Database implements AutoCloseable {
 
     private static final Duration LONGEST_WAIT = Duration.ofMinutes(2);
 
+    // A plan for any parameters, made once: for small statements, to plan costs more than to run. How it finds rows
+    // must
+    // not hang on how many there are, or are asked for.
+    private static final String BEGIN_OFTEN =
+            Isolation.READ_COMMITTED.begin + "; SET LOCAL plan_cache_mode = force_generic_plan";
+
     private final SqlClient pipelined;
     private final Pool pool;
     private final PgConnectOptions connectOptions;
@@ -127,19 +133,22 @@ public final class Database implements AutoCloseable {
      * everything back.
      */
     public <T extends @Nullable Object> T transaction(Principal principal, Isolation isolation, Function<Tx, T> work) {
-        return transaction(principal, isolation, work, () -> {});
+        return transaction(principal, isolation.begin, work, () -> {});
     }
 
-    /** A transaction of the service itself; says when all is done but for the commit, which may take a while. */
+    /**
+     * A transaction of the service itself, one of very many that are alike; says when all is done but for the commit,
+     * which may take a while.
+     */
     <T extends @Nullable Object> T transaction(Function<Tx, T> work, Runnable committing) {
-        return transaction(self, Isolation.READ_COMMITTED, work, committing);
+        return transaction(self, BEGIN_OFTEN, work, committing);
     }
 
     private <T extends @Nullable Object> T transaction(
-            Principal principal, Isolation isolation, Function<Tx, T> work, Runnable committing) {
+            Principal principal, String begin, Function<Tx, T> work, Runnable committing) {
         boolean replanned = false;
         for (int attempt = 1; ; attempt++) {
-            var transaction = new Attempt(principal, isolation, committing);
+            var transaction = new Attempt(principal, begin, committing);
             try {
                 return transaction.run(work);
             } catch (RuntimeException failed) {
@@ -317,13 +326,13 @@ public final class Database implements AutoCloseable {
     /** One attempt at a transaction. */
     private final class Attempt {
         private final Principal principal;
-        private final Isolation isolation;
+        private final String begin;
         private final Runnable beforeCommit;
         boolean committing;
 
-        Attempt(Principal principal, Isolation isolation, Runnable beforeCommit) {
+        Attempt(Principal principal, String begin, Runnable beforeCommit) {
             this.principal = principal;
-            this.isolation = isolation;
+            this.begin = begin;
             this.beforeCommit = beforeCommit;
         }
 
@@ -333,7 +342,7 @@ public final class Database implements AutoCloseable {
             boolean committed = false;
             var tx = new Tx(connection, principal, Database.this.now(), Database.this::tell);
             try {
-                tx.begin(isolation.begin);
+                tx.begin(begin);
                 T result = work.apply(tx);
                 tx.logChanges();
                 committing = true;

@@ -33,9 +33,9 @@ public final class Tx implements Queries {
     // keeps it from being read past before it is committed. seq is given while the rows of the resources are locked.
     private static final String LOG_CHANGES = """
             INSERT INTO change_log (xid, resource_type, resource_id, kind, version, actor, attributes, change_time)
-            SELECT greatest(
+            SELECT (SELECT greatest(
                        pg_current_xact_id(),
-                       (pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1)::text::xid8),
+                       (pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1)::text::xid8)),
                    c.resource_type, c.resource_id, c.kind, c.version, c.actor, c.attributes::jsonb, $7::timestamptz
             FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[])
                  WITH ORDINALITY AS c (resource_type, resource_id, kind, version, attributes, actor, position)

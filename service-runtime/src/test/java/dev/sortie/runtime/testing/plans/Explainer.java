@@ -55,8 +55,24 @@ public final class Explainer implements AutoCloseable {
      */
     public void explain(SentStatement sent, boolean analyze, int executions, Consumer<QueryPlan> reader)
             throws SQLException {
+        explain(sent, analyze, executions, "auto", reader);
+    }
+
+    /**
+     * Explains a statement as it is planned for any parameters, which is what transactions get that calls share.
+     *
+     * @param analyze true to have it executed, and undone afterwards
+     */
+    public void explainForAny(SentStatement sent, boolean analyze, Consumer<QueryPlan> reader) throws SQLException {
+        explain(sent, analyze, 1, "force_generic_plan", reader);
+    }
+
+    private void explain(
+            SentStatement sent, boolean analyze, int executions, String planning, Consumer<QueryPlan> reader)
+            throws SQLException {
         connection.setAutoCommit(false);
         try (var statement = connection.createStatement()) {
+            statement.execute("SET LOCAL plan_cache_mode = " + planning);
             statement.execute("PREPARE explained AS " + sent.sql());
             for (int i = 1; i <= executions; i++) {
                 try (var answer = statement.executeQuery("EXPLAIN (%sFORMAT JSON) EXECUTE explained%s"
