@@ -98,6 +98,26 @@ class LateReportTest {
     }
 
     @Test
+    void keepsWhatKindOfErrorItWas() {
+        var late = timedOut();
+        var failure = WorkFailure.newBuilder().setClaim(reference(late)).setErrorMessage("it broke");
+
+        refused(failure.setErrorType("Timeout"));
+        var first = AGENT.execution(late.getExecutionId()).getLateReport();
+        assertThat(first.getErrorType()).isEqualTo("Timeout");
+        assertThat(AGENT.execution(late.getExecutionId()).getErrorType()).isEmpty();
+        refused(failure.setErrorType("Refused"));
+        assertThat(AGENT.execution(late.getExecutionId()).getLateReport().getErrorType())
+                .isEqualTo("Refused");
+        refused(failure.clearErrorType());
+        assertThat(AGENT.execution(late.getExecutionId()).getLateReport().getErrorType())
+                .isEmpty();
+        refused(completion(late, 7));
+        assertThat(AGENT.execution(late.getExecutionId()).getLateReport().getErrorType())
+                .isEmpty();
+    }
+
+    @Test
     void endsALeaseThatHasRunOutBeforeAnybodyElseDid() {
         var placed = AGENT.enqueue(order(queue));
         var late = AGENT.claimOne(worker, queue);
@@ -188,6 +208,11 @@ class LateReportTest {
                         .completeWork(CompleteWorkRequest.newBuilder()
                                 .addCompletions(completion)
                                 .build()))
+                .with(Status.Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_CLAIM_STALE);
+    }
+
+    private static void refused(WorkFailure.Builder failure) {
+        StatusAssert.fails(() -> AGENT.fail(failure))
                 .with(Status.Code.FAILED_PRECONDITION, ErrorReason.ERROR_REASON_CLAIM_STALE);
     }
 

@@ -84,6 +84,7 @@ final class ExecutionProtos {
         var message = dev.sortie.agent.v1.LateReport.newBuilder()
                 .setStatus(toMessage(late.status()))
                 .setErrorMessage(late.errorMessage())
+                .setErrorType(late.errorType())
                 .setStdout(report.stdout())
                 .setStderr(report.stderr())
                 .setReportTime(timestamp(late.reportedAt()));

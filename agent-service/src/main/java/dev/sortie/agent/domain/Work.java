@@ -283,6 +283,7 @@ public final class Work {
                                     ExecutionStatus.COMPLETED,
                                     completion.result(),
                                     "",
+                                    "",
                                     completion.report(),
                                     tx.now()));
                 case FailedAttempt failure ->
@@ -293,6 +294,7 @@ public final class Work {
                                     ExecutionStatus.FAILED,
                                     null,
                                     failure.errorMessage(),
+                                    failure.errorType(),
                                     failure.report(),
                                     tx.now()));
                 case Release _ -> {}

@@ -17,32 +17,34 @@ import java.util.UUID;
 public final class LateReportStore {
     // The same again changes nothing, not even the time at which it came.
     private static final String PUT = """
-            INSERT INTO late_reports AS l (execution_id, status, result, error_message, exit_code, stdout, stderr,
-                metrics, reported_at)
-            SELECT r.execution_id, r.status, r.result::jsonb, r.error_message, r.exit_code, r.stdout, r.stderr,
-                r.metrics::jsonb, $9::timestamptz
-            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::text[], $7::text[],
-                $8::text[])
-                AS r (execution_id, status, result, error_message, exit_code, stdout, stderr, metrics)
+            INSERT INTO late_reports AS l (execution_id, status, result, error_message, error_type, exit_code, stdout,
+                stderr, metrics, reported_at)
+            SELECT r.execution_id, r.status, r.result::jsonb, r.error_message, r.error_type, r.exit_code, r.stdout,
+                r.stderr, r.metrics::jsonb, $10::timestamptz
+            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::text[],
+                $8::text[], $9::text[])
+                AS r (execution_id, status, result, error_message, error_type, exit_code, stdout, stderr, metrics)
             ORDER BY r.execution_id
             ON CONFLICT (execution_id) DO UPDATE
             SET status = excluded.status, result = excluded.result, error_message = excluded.error_message,
-                exit_code = excluded.exit_code, stdout = excluded.stdout, stderr = excluded.stderr,
-                metrics = excluded.metrics, reported_at = excluded.reported_at
-            WHERE (l.status, l.result, l.error_message, l.exit_code, l.stdout, l.stderr, l.metrics)
-                IS DISTINCT FROM (excluded.status, excluded.result, excluded.error_message, excluded.exit_code,
-                    excluded.stdout, excluded.stderr, excluded.metrics)
+                error_type = excluded.error_type, exit_code = excluded.exit_code, stdout = excluded.stdout,
+                stderr = excluded.stderr, metrics = excluded.metrics, reported_at = excluded.reported_at
+            WHERE (l.status, l.result, l.error_message, l.error_type, l.exit_code, l.stdout, l.stderr, l.metrics)
+                IS DISTINCT FROM (excluded.status, excluded.result, excluded.error_message, excluded.error_type,
+                    excluded.exit_code, excluded.stdout, excluded.stderr, excluded.metrics)
             """;
     private static final String FIND = """
-            SELECT execution_id, status, result::text AS result, error_message, exit_code, stdout, stderr,
-                metrics::text AS metrics, reported_at
+            SELECT execution_id, status, result::text AS result, error_message, error_type, exit_code, stdout,
+                stderr, metrics::text AS metrics, reported_at
             FROM late_reports
             WHERE execution_id = $1::uuid
             """;
 
+    // Files that are older know no types.
     private static final String RESTORE = """
-            SELECT l.execution_id, l.status, l.result::text AS result, l.error_message, l.exit_code, l.stdout, l.stderr,
-                l.metrics::text AS metrics, l.reported_at
+            SELECT l.execution_id, l.status, l.result::text AS result, l.error_message,
+                coalesce(l.error_type, '') AS error_type, l.exit_code, l.stdout, l.stderr, l.metrics::text AS metrics,
+                l.reported_at
             FROM jsonb_populate_record(NULL::late_reports, $1::text::jsonb -> 'late_report') AS l
             """;
 
@@ -54,6 +56,7 @@ public final class LateReportStore {
                 column(ExecutionStatus.class, reports, LateReport::status),
                 column(String.class, reports, LateReport::result),
                 column(String.class, reports, LateReport::errorMessage),
+                column(String.class, reports, LateReport::errorType),
                 column(Integer.class, reports, late -> late.report().exitCode()),
                 column(String.class, reports, late -> late.report().stdout()),
                 column(String.class, reports, late -> late.report().stderr()),
@@ -80,6 +83,7 @@ public final class LateReportStore {
                 Rows.value(row, "status", ExecutionStatus.class),
                 row.getString("result"),
                 row.getString("error_message"),
+                row.getString("error_type"),
                 new ExecutionReport(
                         row.getInteger("exit_code"),
                         row.getString("stdout"),
