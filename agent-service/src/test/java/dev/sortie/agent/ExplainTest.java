@@ -5,6 +5,8 @@ import static dev.sortie.agent.AgentFixture.order;
 import static dev.sortie.agent.AgentFixture.seconds;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sortie.agent.v1.AgentHeartbeatRequest;
+import dev.sortie.agent.v1.AgentStatus;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.CapabilityLevel;
 import dev.sortie.agent.v1.CapabilityRequirement;
@@ -158,6 +160,35 @@ class ExplainTest {
                         DeactivateAgentRequest.newBuilder().setAgentId(agent).build());
         assertThat(reason(explain(order), "NO_CAPABLE_WORKER").getWorkers().getLive())
                 .isZero();
+    }
+
+    @Test
+    void countsWorkersWhoseAgentIsInMaintenanceAsSuch() {
+        var order = AGENT.enqueue(
+                order(queue).addRequiredCapabilities(requires("java", CapabilityLevel.CAPABILITY_LEVEL_ADVANCED)));
+        var agent = AGENT.registerAgent().getAgentId();
+        var worker = AGENT.registerFor(agent, 1);
+        registered.add(worker);
+        can(worker, "java", CapabilityLevel.CAPABILITY_LEVEL_EXPERT);
+        say(agent, AgentStatus.AGENT_STATUS_MAINTENANCE);
+
+        var crew = reason(explain(order), "WORKERS_BUSY").getWorkers();
+
+        assertThat(crew.getCapable()).isOne();
+        assertThat(crew.getCapableWithRoom()).isZero();
+        assertThat(crew.getCapableDraining()).isZero();
+        assertThat(crew.getCapableInMaintenance()).isOne();
+        assertThat(reason(explain(order), "WORKERS_BUSY").getSummary()).contains("in maintenance (1)");
+        say(agent, AgentStatus.AGENT_STATUS_ONLINE);
+        assertThat(kinds(explain(order))).containsExactly("NOBODY_ASKS", "NEXT");
+    }
+
+    private static void say(String agent, AgentStatus status) {
+        AGENT.agents()
+                .agentHeartbeat(AgentHeartbeatRequest.newBuilder()
+                        .setAgentId(agent)
+                        .setStatus(status)
+                        .build());
     }
 
     @Test

@@ -130,7 +130,8 @@ final class ExplanationProtos {
                 .setLive(workers.live())
                 .setCapable(workers.capable())
                 .setCapableWithRoom(workers.withRoom())
-                .setCapableDraining(workers.draining());
+                .setCapableDraining(workers.draining())
+                .setCapableInMaintenance(workers.resting());
         workers.skills()
                 .forEach(skill -> numbers.addCapabilities(CapabilityReason.newBuilder()
                         .setRequirement(CapabilityRequirement.newBuilder()

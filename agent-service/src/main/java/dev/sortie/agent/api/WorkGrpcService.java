@@ -1,5 +1,6 @@
 package dev.sortie.agent.api;
 
+import dev.sortie.agent.domain.AgentInMaintenance;
 import dev.sortie.agent.domain.Claiming;
 import dev.sortie.agent.domain.Fenced;
 import dev.sortie.agent.domain.IdleWorkers;
@@ -37,6 +38,7 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** The worker's side of the queue. */
 public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
@@ -155,15 +157,25 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
             try {
                 // Behind others who wait for the same, there is nothing to be had.
                 boolean look = !request.hasWait() || !waiter.isBehindOthers() || !idle.isIdle(claim.workerId());
+                boolean rests = false;
                 while (!drain.hasBegun()) {
-                    var response = look ? claimNow(request, claim) : ClaimWorkResponse.getDefaultInstance();
+                    long since = signals.agentChanges();
+                    var found = look ? look(request, claim) : Look.NOTHING;
                     look = true;
-                    if (response.getClaimsCount() > 0) {
-                        return response;
+                    if (found.response.getClaimsCount() > 0) {
+                        return found.response;
+                    }
+                    boolean rested = rests;
+                    rests = found.agentId != null;
+                    if (found.agentId != null) {
+                        waiter.rest(found.agentId, since);
+                    } else if (rested) {
+                        waiter.standIn(claim.queueNames()); // before it looks again, so that it misses nothing
+                        continue;
                     }
                     if (!await(waiter, claim.workerId(), until) && !drain.hasBegun()) {
                         // The same request, made elsewhere meanwhile, may have claimed something.
-                        return request.getRequestId().isEmpty() ? response : claimNow(request, claim);
+                        return request.getRequestId().isEmpty() ? found.response : look(request, claim).response;
                     }
                 }
                 return claimedBefore(request);
@@ -181,6 +193,24 @@ public final class WorkGrpcService extends WorkServiceGrpc.WorkServiceImplBase {
         return request.getRequestId().isEmpty()
                 ? ClaimWorkResponse.getDefaultInstance()
                 : replies.transact(request, _ -> ClaimWorkResponse.getDefaultInstance(), _ -> false);
+    }
+
+    /**
+     * What a look came to.
+     *
+     * @param agentId the agent that is in maintenance, for which there is nothing; null when that is not why
+     */
+    private record Look(
+            ClaimWorkResponse response, @Nullable UUID agentId) {
+        static final Look NOTHING = new Look(ClaimWorkResponse.getDefaultInstance(), null);
+    }
+
+    private Look look(ClaimWorkRequest request, Claiming.ClaimRequest claim) {
+        try {
+            return new Look(claimNow(request, claim), null);
+        } catch (AgentInMaintenance resting) {
+            return new Look(ClaimWorkResponse.getDefaultInstance(), resting.agentId());
+        }
     }
 
     /** One attempt. Claims nothing for a caller that is gone. */

@@ -137,18 +137,20 @@ public final class AgentJobs {
 
     /**
      * Looks for work as soon as some replica has changed orders or queues, without waiting for the next time, and wakes
-     * those who wait as a worker that is to drain. Returns only by failing; what it then misses is found all the same, a
+     * those who wait as a worker that is to drain, or for an agent that is being looked after. Returns only by failing; what it then misses is found all the same, a
      * moment later.
      *
      * @param look has {@link #lookForWork} run
      */
     public void followFeed(Runnable look) throws InterruptedException {
-        var watch = changes.watch(changes.now(), Set.of("work_order", "queue", "worker"));
+        var watch = changes.watch(changes.now(), Set.of("work_order", "queue", "worker", "agent"));
         while (true) {
             var batch = watch.next(FEED_PATIENCE).changes();
             for (var change : batch) {
                 if (isDrain(change)) {
                     lookAgain(change.resourceId());
+                } else if (change.resourceType().equals("agent")) {
+                    signals.wakeAgent(change.resourceId());
                 }
             }
             boolean claimable = batch.stream().anyMatch(AgentJobs::mayMakeClaimable);

@@ -4,7 +4,6 @@ import dev.sortie.agent.store.CheckpointStore;
 import dev.sortie.agent.store.ClaimStore;
 import dev.sortie.agent.store.LaneStore;
 import dev.sortie.agent.store.WorkerStore;
-import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.id.Ids;
 import dev.sortie.runtime.sql.Change;
 import dev.sortie.runtime.sql.Combiner.Item;
@@ -135,6 +134,9 @@ public final class Claiming {
         var agentId = worker.agentId();
         if (agentId != null && worker.agentDeactivatedAt() != null) {
             return new Claimant(item, null, 0, AgentFailures.agentDeactivated(agentId, worker.agentDeactivatedAt()));
+        }
+        if (agentId != null && worker.agentInMaintenance()) {
+            return new Claimant(item, worker, 0, new AgentInMaintenance(agentId));
         }
         int left = room.getOrDefault(worker.id(), 0);
         if (left == 0) {
@@ -304,11 +306,11 @@ public final class Claiming {
         private final Item<ClaimRequest> item;
         private final @Nullable Worker worker;
         private final int most;
-        private final @Nullable FailureException refusal;
+        private final @Nullable RuntimeException refusal;
         private final List<ClaimedWork> claimed = new ArrayList<>();
         private long size;
 
-        Claimant(Item<ClaimRequest> item, @Nullable Worker worker, int most, @Nullable FailureException refusal) {
+        Claimant(Item<ClaimRequest> item, @Nullable Worker worker, int most, @Nullable RuntimeException refusal) {
             this.item = item;
             this.worker = worker;
             this.most = most;

@@ -83,16 +83,19 @@ public record Explanation(WorkOrder order, List<Reason> reasons, Instant readAt)
      * @param capable how many of them can do all of it
      * @param withRoom how many of these hold less than they may, and get more
      * @param draining how many of them get nothing more
+     * @param resting how many of the others get nothing while their agents are in maintenance
      */
-    public record Workers(int live, int capable, int withRoom, int draining, List<Skill> skills) implements Reason {
+    public record Workers(int live, int capable, int withRoom, int draining, int resting, List<Skill> skills)
+            implements Reason {
         @Override
         public String sentence() {
             if (live == 0) {
                 return "No worker is there.";
             }
             if (capable > 0) {
-                return "All %d workers that could do it hold as many orders as they may, or get nothing more (%d)."
-                        .formatted(capable, draining);
+                return ("All %d workers that could do it hold as many orders as they may, get nothing more (%d), or get"
+                                + " nothing while their agents are in maintenance (%d).")
+                        .formatted(capable, draining, resting);
             }
             return "None of the %d workers that are there can do all that it requires: %s."
                     .formatted(

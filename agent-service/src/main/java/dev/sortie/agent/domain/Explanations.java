@@ -203,20 +203,25 @@ public final class Explanations {
                 .map(worker -> new Member(
                         known.getOrDefault(worker.id(), List.of()).stream()
                                 .collect(Collectors.toMap(Capability::name, Capability::level)),
-                        worker.room() > 0 && !worker.isDraining(),
-                        worker.isDraining()))
+                        worker.room() > 0 && !worker.isDraining() && !worker.agentInMaintenance(),
+                        worker.isDraining(),
+                        !worker.isDraining() && worker.agentInMaintenance()))
                 .toList());
     }
 
     /** A worker that is there. */
-    private record Member(Map<String, CapabilityLevel> skills, boolean hasRoom, boolean isDraining) {}
+    private record Member(Map<String, CapabilityLevel> skills, boolean hasRoom, boolean isDraining, boolean isResting) {
+        boolean getsMore() {
+            return !isDraining && !isResting;
+        }
+    }
 
     /** The workers that are there. */
     private record Crew(List<Member> members) {
         /** While nobody is there, the line is as one will see it who can do everything. */
         boolean canDo(Lane lane) {
             return members.isEmpty()
-                    || members.stream().anyMatch(member -> !member.isDraining && lane.admits(member.skills));
+                    || members.stream().anyMatch(member -> member.getsMore() && lane.admits(member.skills));
         }
 
         /** What is wanting for the orders of a lane, if anything is. */
@@ -237,6 +242,7 @@ public final class Explanations {
                     capable.size(),
                     withRoom,
                     (int) capable.stream().filter(Member::isDraining).count(),
+                    (int) capable.stream().filter(Member::isResting).count(),
                     skills));
         }
 

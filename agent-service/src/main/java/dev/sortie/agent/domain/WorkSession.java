@@ -30,6 +30,8 @@ public final class WorkSession {
     // After a claim that failed, or found the worker with no room that the session knows nothing of.
     private static final Duration AFTER_FAILURE = Duration.ofSeconds(1);
     private static final Duration WITHOUT_ROOM = Duration.ofSeconds(5);
+    // While its agent is being looked after; should the change that ends it be missed.
+    private static final Duration IN_MAINTENANCE = Duration.ofSeconds(20);
     private static final int MAX_ENDS = 1_000;
 
     private final WorkSessions sessions;
@@ -42,6 +44,7 @@ public final class WorkSession {
     private volatile Fenced.@Nullable Session id;
     private volatile long newestEpoch;
     private volatile boolean lookAgain;
+    private volatile @Nullable UUID restsFor;
 
     WorkSession(WorkSessions sessions, Principal principal, SessionPeer peer, WorkSignals.Waiter bell, Instant now) {
         this.sessions = sessions;
@@ -293,6 +296,7 @@ public final class WorkSession {
 
     private int claim(List<String> queueNames, int wanted) {
         List<ClaimedWork> work;
+        long since = sessions.agentChanges();
         try {
             work = sessions.calls()
                     .claim(
@@ -302,6 +306,9 @@ public final class WorkSession {
                                     session()));
         } catch (CancellationException gone) {
             throw gone;
+        } catch (AgentInMaintenance maintained) {
+            rest(maintained.agentId(), since, queueNames);
+            return 0;
         } catch (RuntimeException failed) {
             refused(failed);
             return 0;
@@ -325,6 +332,30 @@ public final class WorkSession {
             }
         }
         return work.size();
+    }
+
+    /** Assigns nothing for as long as the agent is being looked after. */
+    private void rest(UUID agentId, long since, List<String> queueNames) {
+        state.rest(sessions.now().plus(IN_MAINTENANCE));
+        restsFor = agentId;
+        bell.stepOut();
+        queueNames.forEach(queueName -> sessions.signals().wake(queueName, 1)); // it may have been told in vain
+        if (sessions.agentChanges() != since) {
+            goOn();
+        }
+    }
+
+    /** Something about an agent has changed: it may be in service again. */
+    void agentChanged(UUID agentId) {
+        if (agentId.equals(restsFor)) {
+            goOn();
+        }
+    }
+
+    private void goOn() {
+        restsFor = null;
+        state.rest(sessions.now());
+        bell.wake();
     }
 
     private void refused(RuntimeException failed) {

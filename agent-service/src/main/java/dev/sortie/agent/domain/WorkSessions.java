@@ -27,6 +27,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -52,6 +53,7 @@ public final class WorkSessions {
     private final Set<WorkSession> open = ConcurrentHashMap.newKeySet();
     private final Map<UUID, Set<WorkSession>> byWorker = new ConcurrentHashMap<>();
     private final Map<UUID, WorkSession> holders = new ConcurrentHashMap<>();
+    private final AtomicLong agentChanges = new AtomicLong();
     private volatile boolean closing;
 
     /** @param most how many sessions to have at a time */
@@ -121,7 +123,7 @@ public final class WorkSessions {
      * only by failing.
      */
     public void follow(ChangeFeed changes) throws InterruptedException {
-        var watch = changes.watch(changes.now(), Set.of("work_order", "worker", "worker_session"));
+        var watch = changes.watch(changes.now(), Set.of("work_order", "worker", "worker_session", "agent"));
         var attached = List.copyOf(byWorker.keySet());
         if (!attached.isEmpty()) {
             supersede(store.find(database.queries(), attached)); // what was missed until now
@@ -134,9 +136,20 @@ public final class WorkSessions {
     private void changed(LoggedChange change) {
         switch (change.resourceType()) {
             case "work_order" -> orderChanged(change);
+            case "agent" -> agentChanged(change.resourceId());
             case "worker" -> of(change.resourceId()).forEach(WorkSession::workerChanged);
             default -> supersede(Map.of(change.resourceId(), change.version()));
         }
+    }
+
+    private void agentChanged(UUID agentId) {
+        agentChanges.incrementAndGet();
+        open.forEach(session -> session.agentChanged(agentId));
+    }
+
+    /** How many changes of agents there have been, whichever. */
+    long agentChanges() {
+        return agentChanges.get();
     }
 
     private void orderChanged(LoggedChange change) {

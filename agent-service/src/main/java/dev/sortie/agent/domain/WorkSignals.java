@@ -14,6 +14,7 @@ import java.util.UUID;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +27,8 @@ public final class WorkSignals {
     private final InstantSource clock;
     private final ScheduledExecutorService timers;
     private final Map<String, Set<Waiter>> waiting = new HashMap<>();
+    private final Map<UUID, Set<Waiter>> resting = new HashMap<>(); // by agent; under the lock of the others
+    private long agentChanges;
 
     /** @param timers runs what is due, and is never kept waiting by it */
     public WorkSignals(InstantSource clock, ScheduledExecutorService timers) {
@@ -37,6 +40,7 @@ public final class WorkSignals {
     public final class Waiter implements AutoCloseable {
         private final @Nullable UUID workerId;
         private Collection<String> queueNames; // under the lock of all
+        private @Nullable UUID restsFor; // under the lock of all
         private final Semaphore signal = new Semaphore(0);
 
         private Waiter(@Nullable UUID workerId, Collection<String> queueNames) {
@@ -93,6 +97,24 @@ public final class WorkSignals {
             }
         }
 
+        /**
+         * Waits for no work until something about an agent changes; a signal that came meanwhile goes to the next in
+         * line as well.
+         *
+         * @param since {@link #agentChanges} before it was looked at
+         */
+        public void rest(UUID agentId, long since) {
+            stepOut();
+            synchronized (waiting) {
+                if (agentChanges == since) {
+                    restsFor = agentId;
+                    resting.computeIfAbsent(agentId, _ -> new LinkedHashSet<>()).add(this);
+                    return;
+                }
+            }
+            wake();
+        }
+
         /** Stops waiting; a signal that came meanwhile goes to the next in line. */
         @Override
         public void close() {
@@ -116,6 +138,13 @@ public final class WorkSignals {
                 if (line != null && line.remove(this) && line.isEmpty()) {
                     waiting.remove(queueName);
                 }
+            }
+            if (restsFor != null) {
+                var others = resting.get(restsFor);
+                if (others != null && others.remove(this) && others.isEmpty()) {
+                    resting.remove(restsFor);
+                }
+                restsFor = null;
             }
         }
     }
@@ -187,10 +216,27 @@ public final class WorkSignals {
     public void wakeWorker(UUID workerId) {
         var chosen = new LinkedHashSet<Waiter>();
         synchronized (waiting) {
-            waiting.values()
-                    .forEach(line -> line.stream()
-                            .filter(waiter -> workerId.equals(waiter.workerId))
-                            .forEach(chosen::add));
+            Stream.concat(waiting.values().stream(), resting.values().stream())
+                    .flatMap(Set::stream)
+                    .filter(waiter -> workerId.equals(waiter.workerId))
+                    .forEach(chosen::add);
+        }
+        chosen.forEach(Waiter::wake);
+    }
+
+    /** How many changes of agents there have been, whichever. */
+    public long agentChanges() {
+        synchronized (waiting) {
+            return agentChanges;
+        }
+    }
+
+    /** Wakes those who rest for an agent's sake, for something about it has changed. */
+    public void wakeAgent(UUID agentId) {
+        List<Waiter> chosen;
+        synchronized (waiting) {
+            agentChanges++;
+            chosen = List.copyOf(resting.getOrDefault(agentId, Set.of()));
         }
         chosen.forEach(Waiter::wake);
     }
@@ -198,5 +244,10 @@ public final class WorkSignals {
     /** Wakes everybody, for the server is about to stop. */
     public void wakeAll() {
         waitedFor().forEach(queueName -> wake(queueName, Integer.MAX_VALUE));
+        List<Waiter> chosen;
+        synchronized (waiting) {
+            chosen = resting.values().stream().flatMap(Set::stream).toList();
+        }
+        chosen.forEach(Waiter::wake);
     }
 }

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param deregisteredAt when it was taken out of service for good; null while it may claim
  * @param agentId as which it works; null for none
  * @param agentDeactivatedAt when that agent was taken out of service; null while it is in it, and without one
+ * @param agentInMaintenance whether that agent is being looked after: the worker gets nothing meanwhile
  */
 public record Worker(
         UUID id,
@@ -39,7 +40,8 @@ public record Worker(
         Instant updatedAt,
         long version,
         @Nullable UUID agentId,
-        @Nullable Instant agentDeactivatedAt) {
+        @Nullable Instant agentDeactivatedAt,
+        boolean agentInMaintenance) {
 
     /** What a caller says of a worker. */
     public record Draft(
@@ -77,7 +79,8 @@ public record Worker(
                 updatedAt,
                 version,
                 agentId,
-                agentDeactivatedAt);
+                agentDeactivatedAt,
+                agentInMaintenance);
     }
 
     /** True until it is deregistered. */

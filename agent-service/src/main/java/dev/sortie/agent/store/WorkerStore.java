@@ -29,6 +29,8 @@ public final class WorkerStore {
             w.context_window_size, w.config::text AS config, w.last_heartbeat_at, w.offline_at, w.drain_at, w.deregistered_at,
             w.created_at, w.updated_at, w.version, w.agent_id,
             (SELECT a.deactivated_at FROM agents a WHERE a.agent_id = w.agent_id) AS agent_deactivated_at,
+            EXISTS (SELECT FROM agents a WHERE a.agent_id = w.agent_id AND a.status = 'MAINTENANCE')
+                AS agent_in_maintenance,
             (SELECT count(*)::integer FROM work_order_states s
                 WHERE s.worker_id = w.worker_id AND s.status = 'CLAIMED') AS held_claims
             """;
@@ -373,7 +375,8 @@ public final class WorkerStore {
                 Rows.instant(row, "updated_at"),
                 row.getLong("version"),
                 row.getUUID("agent_id"),
-                Rows.nullableInstant(row, "agent_deactivated_at"));
+                Rows.nullableInstant(row, "agent_deactivated_at"),
+                row.getBoolean("agent_in_maintenance"));
     }
 
     private static WorkerStatus status(Row row) {
