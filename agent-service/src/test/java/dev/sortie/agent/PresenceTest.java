@@ -41,7 +41,7 @@ class PresenceTest {
     }
 
     @Test
-    void bringsAnAgentBackWithACallOfTheLastMinuteOnly() {
+    void bringsAnAgentBackWithACallOfTheLastMinuteOnly() throws Exception {
         var id = AGENT.registerAgent().getAgentId();
         var called = CLOCK.instant().plusSeconds(10);
         CLOCK.advance(Duration.ofSeconds(80));
@@ -50,8 +50,11 @@ class PresenceTest {
 
         write(Map.of(), Map.of(UUID.fromString(id), called));
         assertThat(AGENT.agent(id).getStatus()).isEqualTo(AgentStatus.AGENT_STATUS_OFFLINE);
-        write(Map.of(), Map.of(UUID.fromString(id), CLOCK.instant().minusSeconds(50)));
-        assertThat(AGENT.agent(id).getStatus()).isEqualTo(AgentStatus.AGENT_STATUS_ONLINE);
+        // An agent that a job of the server is looking at is passed over, until the next time.
+        AgentFixture.await("it is back", () -> {
+            write(Map.of(), Map.of(UUID.fromString(id), CLOCK.instant().minusSeconds(50)));
+            return AGENT.agent(id).getStatus() == AgentStatus.AGENT_STATUS_ONLINE;
+        });
     }
 
     private void write(Map<UUID, Instant> workerCalls, Map<UUID, Instant> agentCalls) {
