@@ -26,11 +26,14 @@ final class QueueModel {
     static final Duration AGING = Duration.ofSeconds(30);
     static final Duration LEASE = Duration.ofSeconds(20);
     static final Duration TIMEOUT = Duration.ofSeconds(45);
-    static final Duration BACKOFF = Duration.ofSeconds(10);
+    // A wait is shorter by up to a tenth. So none ends at half a second, as deadlines do.
+    static final Duration BACKOFF = Duration.ofSeconds(4);
+    static final String FATAL = "Fatal";
 
     private final Map<String, Order> orders = new TreeMap<>();
     private final Map<String, String> dedupeKeys = new HashMap<>();
     private final Set<String> paused = new HashSet<>();
+    private final Set<String> drained = new HashSet<>();
 
     /** An order. */
     static final class Order {
@@ -39,13 +42,16 @@ final class QueueModel {
         final int priority;
         final String concurrencyKey;
         final boolean isSkilled;
+        final int content;
         String status = "PENDING";
         int retries;
         int forgiven;
         Instant runAt;
         Instant expiresAt;
+        Instant deadline;
         Instant rank;
         Instant diedAt = Instant.MAX;
+        String errorType = "";
         String workerId = "";
         String token = "";
         /** How far the work has got; 0 when nobody has said anything. */
@@ -56,21 +62,30 @@ final class QueueModel {
         // What became of each token that was given.
         final Map<String, String> ended = new HashMap<>();
 
+        /**
+         * @param content the same for orders that are equal
+         * @param expiresAt MAX for never
+         * @param deadline MAX for never
+         */
         Order(
                 String id,
                 String queueName,
                 int priority,
                 String concurrencyKey,
                 boolean isSkilled,
+                int content,
                 Instant runAt,
-                Instant expiresAt) {
+                Instant expiresAt,
+                Instant deadline) {
             this.id = id;
             this.queueName = queueName;
             this.priority = priority;
             this.concurrencyKey = concurrencyKey;
             this.isSkilled = isSkilled;
+            this.content = content;
             this.runAt = runAt;
-            this.expiresAt = expiresAt;
+            this.expiresAt = earlier(expiresAt, deadline);
+            this.deadline = deadline;
         }
 
         boolean isCurrent(String shown, Instant now) {
@@ -82,8 +97,9 @@ final class QueueModel {
             status = next;
         }
 
-        private void again(String how, boolean isRetryable, Instant next, Instant now) {
-            if (!isRetryable || retries - forgiven == MAX_RETRIES) {
+        private void again(String how, boolean isRetryable, String type, Instant next, Instant now) {
+            errorType = type;
+            if (!isRetryable || retries - forgiven == MAX_RETRIES || !next.isBefore(deadline)) {
                 diedAt = now;
                 end(how, "FAILED");
                 return;
@@ -91,7 +107,7 @@ final class QueueModel {
             retries++;
             runAt = next;
             rank = null;
-            expiresAt = null;
+            expiresAt = deadline;
             end(how, "PENDING");
         }
     }
@@ -104,13 +120,15 @@ final class QueueModel {
     }
 
     /** The order that a queue has under a key. */
-    Optional<String> named(String dedupeKey) {
-        return Optional.ofNullable(dedupeKeys.get(dedupeKey));
+    Optional<Order> named(String dedupeKey) {
+        return Optional.ofNullable(dedupeKeys.get(dedupeKey)).map(orders::get);
     }
 
+    /** An order gets a key, or none; the one that has it gives it up and is cancelled, if it has not ended. */
     void place(Order order, String dedupeKey, Instant now) {
         orders.put(order.id, order);
         if (!dedupeKey.isEmpty()) {
+            named(dedupeKey).ifPresent(replaced -> cancel(replaced.id));
             dedupeKeys.put(dedupeKey, order.id);
         }
         promote(now);
@@ -120,9 +138,9 @@ final class QueueModel {
     void pass(Instant now) {
         for (var order : orders.values()) {
             if (order.status.equals("CLAIMED") && !order.leaseEnds.isAfter(now)) {
-                order.again("TIMEOUT", true, now.plus(BACKOFF), now);
+                order.again("TIMEOUT", now.isBefore(order.deadline), "", now.plus(BACKOFF), now);
             }
-            if (order.status.equals("PENDING") && order.expiresAt != null && !order.expiresAt.isAfter(now)) {
+            if (order.status.equals("PENDING") && !order.expiresAt.isAfter(now)) {
                 order.status = "EXPIRED";
                 order.diedAt = now;
             }
@@ -142,7 +160,9 @@ final class QueueModel {
     /** What a worker gets, one after the other: each the most urgent that it may have. */
     List<Order> claim(Worker worker, List<String> queueNames, int most, Instant now) {
         var got = new ArrayList<Order>();
-        while (got.size() < most && count(order -> order.workerId.equals(worker.id)) < worker.room) {
+        while (!drained.contains(worker.id)
+                && got.size() < most
+                && count(order -> order.workerId.equals(worker.id)) < worker.room) {
             var next = orders.values().stream()
                     .filter(order -> queueNames.contains(order.queueName) && isClaimable(order, worker, now))
                     .min(Comparator.<Order, Instant>comparing(order -> order.rank)
@@ -184,18 +204,46 @@ final class QueueModel {
     void claimed(String id, String token, Instant now) {
         var order = orders.get(id);
         order.token = token;
-        order.leaseEnds = now.plus(LEASE);
-        order.attemptEnds = now.plus(TIMEOUT);
+        order.attemptEnds = earlier(now.plus(TIMEOUT), order.deadline);
+        order.leaseEnds = earlier(now.plus(LEASE), order.attemptEnds);
+    }
+
+    /** What a worker holds, by the orders' ids. */
+    List<Order> heldBy(String workerId) {
+        return orders.values().stream()
+                .filter(order -> order.status.equals("CLAIMED") && order.workerId.equals(workerId))
+                .toList();
+    }
+
+    /** A session goes on that had been broken off: what its worker does not name goes back. */
+    void resume(String workerId, Set<String> named, Instant now) {
+        for (var order : heldBy(workerId)) {
+            if (named.contains(order.id)) {
+                heartbeat(order.id, order.token, 0, now);
+            } else {
+                order.end("RELEASED", "PENDING");
+            }
+        }
+    }
+
+    /** The worker gets nothing more. */
+    void drain(String workerId) {
+        drained.add(workerId);
+    }
+
+    private static Instant earlier(Instant one, Instant other) {
+        return one.isBefore(other) ? one : other;
     }
 
     /**
      * How a claim is to end.
      *
      * @param how COMPLETED, FAILED or RELEASED
+     * @param type of the error; empty when it has no name
      * @param next when a failed attempt may be followed by another
      * @param checkpoint how far the work had got; 0 for nothing new
      */
-    record End(String how, boolean isRetryable, Instant next, double checkpoint) {}
+    record End(String how, boolean isRetryable, String type, Instant next, double checkpoint) {}
 
     /** True when an end of a claim is accepted: it is current, or was ended in the same way before. */
     boolean end(String id, String token, End end, Instant now) {
@@ -206,7 +254,7 @@ final class QueueModel {
         keep(order, end.checkpoint);
         var how = end.how;
         switch (how) {
-            case "FAILED" -> order.again(how, end.isRetryable, end.next, now);
+            case "FAILED" -> order.again(how, end.isRetryable && !end.type.equals(FATAL), end.type, end.next, now);
             case "RELEASED" -> order.end(how, "PENDING");
             default -> order.end(how, how);
         }
@@ -224,8 +272,7 @@ final class QueueModel {
             return false;
         }
         keep(order, checkpoint);
-        var wished = now.plus(LEASE);
-        order.leaseEnds = wished.isBefore(order.attemptEnds) ? wished : order.attemptEnds;
+        order.leaseEnds = earlier(now.plus(LEASE), order.attemptEnds);
         return true;
     }
 
@@ -256,8 +303,9 @@ final class QueueModel {
             order.forgiven = order.retries;
             order.status = "PENDING";
             order.rank = null;
-            order.expiresAt = null;
             order.runAt = now.plus(interval.multipliedBy(i));
+            order.deadline = order.deadline.isAfter(order.runAt) ? order.deadline : Instant.MAX;
+            order.expiresAt = order.deadline;
         }
         promote(now);
         return back.stream().map(order -> order.id).toList();

@@ -11,7 +11,12 @@ import com.google.protobuf.Value;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.CapabilityLevel;
 import dev.sortie.agent.v1.CapabilityRequirement;
+import dev.sortie.agent.v1.ClaimReference;
 import dev.sortie.agent.v1.ClaimedWork;
+import dev.sortie.agent.v1.DedupePolicy;
+import dev.sortie.agent.v1.DrainWorkerRequest;
+import dev.sortie.agent.v1.EnqueueWorkOrdersRequest;
+import dev.sortie.agent.v1.EnqueueWorkOrdersResponse;
 import dev.sortie.agent.v1.HeartbeatWorkRequest;
 import dev.sortie.agent.v1.PauseQueueRequest;
 import dev.sortie.agent.v1.PutQueueRequest;
@@ -19,10 +24,13 @@ import dev.sortie.agent.v1.Queue;
 import dev.sortie.agent.v1.RedriveWorkOrdersRequest;
 import dev.sortie.agent.v1.ReleaseWorkRequest;
 import dev.sortie.agent.v1.ResumeQueueRequest;
+import dev.sortie.agent.v1.SessionResume;
 import dev.sortie.agent.v1.SetWorkerCapabilitiesRequest;
 import dev.sortie.agent.v1.WorkCheckpoint;
 import dev.sortie.agent.v1.WorkFailure;
 import dev.sortie.agent.v1.WorkOrder;
+import dev.sortie.agent.v1.WorkOrderStatus;
+import dev.sortie.agent.v1.WorkRequest;
 import dev.sortie.agent.v1.WorkerCapability;
 import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.testing.SettableClock;
@@ -33,8 +41,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
@@ -67,6 +79,7 @@ class ReplicaOrderTest {
                 run.step();
                 run.compare();
             }
+            run.compareAsSeen();
         } catch (RuntimeException | AssertionError failed) {
             throw new AssertionError("seed " + seed + ", step " + step, failed);
         }
@@ -80,6 +93,7 @@ class ReplicaOrderTest {
         private final QueueModel model = new QueueModel();
         private final List<QueueModel.Worker> workers = new ArrayList<>();
         private final List<ClaimedWork> claims = new ArrayList<>();
+        private final Map<String, Long> epochs = new HashMap<>();
         private double checkpoints;
 
         Run(long seed) {
@@ -93,18 +107,22 @@ class ReplicaOrderTest {
                     new QueueModel.Worker("", 1_000, false),
                     new QueueModel.Worker("", 1_000, true),
                     new QueueModel.Worker("", 3, true))) {
-                var id = server().register(one.room());
-                if (one.isSkilled()) {
-                    server().workers()
-                            .setWorkerCapabilities(SetWorkerCapabilitiesRequest.newBuilder()
-                                    .setWorkerId(id)
-                                    .addCapabilities(WorkerCapability.newBuilder()
-                                            .setName("skill")
-                                            .setLevel(CapabilityLevel.CAPABILITY_LEVEL_EXPERT))
-                                    .build());
-                }
-                workers.add(new QueueModel.Worker(id, one.room(), one.isSkilled()));
+                register(one);
             }
+        }
+
+        private void register(QueueModel.Worker one) {
+            var id = server().register(one.room());
+            if (one.isSkilled()) {
+                server().workers()
+                        .setWorkerCapabilities(SetWorkerCapabilitiesRequest.newBuilder()
+                                .setWorkerId(id)
+                                .addCapabilities(WorkerCapability.newBuilder()
+                                        .setName("skill")
+                                        .setLevel(CapabilityLevel.CAPABILITY_LEVEL_EXPERT))
+                                .build());
+            }
+            workers.add(new QueueModel.Worker(id, one.room(), one.isSkilled()));
         }
 
         private void put(Queue.Builder queue) {
@@ -119,11 +137,13 @@ class ReplicaOrderTest {
         }
 
         void step() {
-            int what = random.nextInt(26);
+            int what = random.nextInt(27);
             if (what < 6) {
                 place();
-            } else if (what < 12) {
+            } else if (what < 10) {
                 claimSome();
+            } else if (what < 12) {
+                workInASession();
             } else if (what < 15) {
                 end("COMPLETED");
             } else if (what < 17) {
@@ -140,12 +160,28 @@ class ReplicaOrderTest {
                 pauseOrResume();
             } else if (what < 25) {
                 pass(Duration.ofSeconds(1 + random.nextInt(15)));
+            } else if (what == 25 && random.nextInt(2) == 0) {
+                drain();
             } else if (random.nextInt(3) == 0) {
                 replicas.strike(random.nextInt(2));
             }
         }
 
+        private static WorkOrder.Builder draft(String queue) {
+            return order(queue)
+                    .setTimeout(seconds(QueueModel.TIMEOUT.toSeconds()))
+                    .setRetryPolicy(RetryPolicy.newBuilder()
+                            .setMaxRetries(QueueModel.MAX_RETRIES)
+                            .setInitialBackoff(seconds(QueueModel.BACKOFF.toSeconds()))
+                            .setBackoffMultiplier(1)
+                            .addNonRetryableErrorTypes(QueueModel.FATAL));
+        }
+
         private void place() {
+            if (random.nextInt(5) == 0) {
+                placeWithKey();
+                return;
+            }
             var now = clock.instant();
             var queue = random.nextBoolean() ? QueueModel.PLAIN : QueueModel.LIMITED;
             int priority = 1 + random.nextInt(5);
@@ -153,17 +189,11 @@ class ReplicaOrderTest {
             var key = isLimited && random.nextInt(4) > 0 ? "key-" + random.nextInt(3) : "";
             boolean isSkilled = isLimited && random.nextInt(3) == 0;
             var runAt = random.nextInt(4) == 0 ? now.plusSeconds(1 + random.nextInt(20)) : now;
-            var expiresAt = random.nextInt(6) == 0 ? now.plusSeconds(5 + random.nextInt(40)) : null;
-            var dedupeKey = random.nextInt(5) == 0 ? "name-" + random.nextInt(5) : "";
-            var order = order(queue)
-                    .setPriority(priority)
-                    .setConcurrencyKey(key)
-                    .setDedupeKey(dedupeKey.isEmpty() ? "" : queue + dedupeKey)
-                    .setTimeout(seconds(QueueModel.TIMEOUT.toSeconds()))
-                    .setRetryPolicy(RetryPolicy.newBuilder()
-                            .setMaxRetries(QueueModel.MAX_RETRIES)
-                            .setInitialBackoff(seconds(QueueModel.BACKOFF.toSeconds()))
-                            .setBackoffMultiplier(1));
+            var expiresAt = random.nextInt(6) == 0 ? now.plusSeconds(5 + random.nextInt(40)) : Instant.MAX;
+            var deadline = random.nextInt(3) == 0
+                    ? runAt.plusSeconds(3 + random.nextInt(60)).plusMillis(500)
+                    : Instant.MAX;
+            var order = draft(queue).setPriority(priority).setConcurrencyKey(key);
             if (isSkilled) {
                 order.addRequiredCapabilities(CapabilityRequirement.newBuilder()
                         .setName("skill")
@@ -172,36 +202,65 @@ class ReplicaOrderTest {
             if (runAt.isAfter(now)) {
                 order.setRunTime(Messages.timestamp(runAt));
             }
-            if (expiresAt != null) {
+            if (expiresAt.isBefore(Instant.MAX)) {
                 order.setExpireTime(Messages.timestamp(expiresAt));
             }
-            var named = dedupeKey.isEmpty() ? java.util.Optional.<String>empty() : model.named(queue + dedupeKey);
-            WorkOrder placed;
+            if (deadline.isBefore(Instant.MAX)) {
+                order.setDeadlineTime(Messages.timestamp(deadline));
+            }
+            var placed = server().enqueue(order);
+            model.place(
+                    new QueueModel.Order(
+                            placed.getWorkOrderId(), queue, priority, key, isSkilled, 0, runAt, expiresAt, deadline),
+                    "",
+                    now);
+        }
+
+        /** One with a key, of two contents. */
+        private void placeWithKey() {
+            var now = clock.instant();
+            int content = 1 + random.nextInt(2);
+            var key = "name-" + random.nextInt(4);
+            var policy = DedupePolicy.forNumber(random.nextInt(4));
+            var named = model.named(key);
+            boolean isRefused = named.isPresent()
+                    && (policy == DedupePolicy.DEDUPE_POLICY_FAIL
+                            || (policy == DedupePolicy.DEDUPE_POLICY_UNSPECIFIED && named.get().content != content));
+            EnqueueWorkOrdersResponse response;
             try {
-                placed = server().enqueue(order);
+                response = server().orders()
+                        .enqueueWorkOrders(EnqueueWorkOrdersRequest.newBuilder()
+                                .setDedupePolicy(policy)
+                                .addWorkOrders(draft(QueueModel.PLAIN)
+                                        .setDedupeKey(key)
+                                        .setPayload(struct("n", content)))
+                                .build());
             } catch (StatusRuntimeException refused) {
                 assertThat(refused.getStatus().getCode()).isEqualTo(Status.Code.ALREADY_EXISTS);
-                assertThat(named).isPresent();
+                assertThat(isRefused).as("%s of %s", policy, key).isTrue();
                 return;
             }
-            if (named.isPresent()) {
-                assertThat(placed.getWorkOrderId()).isEqualTo(named.get());
-                return;
+            assertThat(isRefused).as("%s of %s", policy, key).isFalse();
+            var id = response.getWorkOrders(0).getWorkOrderId();
+            boolean isCreated = named.isEmpty() || policy == DedupePolicy.DEDUPE_POLICY_REPLACE;
+            assertThat(response.getOutcomes(0).getCreated()).isEqualTo(isCreated);
+            assertThat(response.getOutcomes(0).getReplacedWorkOrderId())
+                    .isEqualTo(isCreated ? named.map(order -> order.id).orElse("") : "");
+            if (isCreated) {
+                model.place(
+                        new QueueModel.Order(
+                                id, QueueModel.PLAIN, 3, "", false, content, now, Instant.MAX, Instant.MAX),
+                        key,
+                        now);
+            } else {
+                assertThat(id).isEqualTo(named.get().id);
             }
-            model.place(
-                    new QueueModel.Order(placed.getWorkOrderId(), queue, priority, key, isSkilled, runAt, expiresAt),
-                    dedupeKey.isEmpty() ? "" : queue + dedupeKey,
-                    now);
         }
 
         private void claimSome() {
             var now = clock.instant();
-            var worker = workers.get(random.nextInt(workers.size()));
-            var queues = switch (random.nextInt(4)) {
-                case 0 -> List.of(QueueModel.PLAIN);
-                case 1 -> List.of(QueueModel.LIMITED);
-                default -> List.of(QueueModel.LIMITED, QueueModel.PLAIN);
-            };
+            var worker = anyWorker();
+            var queues = someQueues();
             int most = 1 + random.nextInt(6);
             var expected = model.claim(worker, queues, most, now);
             List<ClaimedWork> got;
@@ -212,26 +271,111 @@ class ReplicaOrderTest {
                                 .setLeaseDuration(seconds(QueueModel.LEASE.toSeconds()))
                                 .build())
                         .getClaimsList();
-            } catch (StatusRuntimeException full) {
-                assertThat(full.getStatus().getCode()).isEqualTo(Status.Code.FAILED_PRECONDITION);
+            } catch (StatusRuntimeException fullOrDrained) {
+                assertThat(fullOrDrained.getStatus().getCode()).isEqualTo(Status.Code.FAILED_PRECONDITION);
                 got = List.of();
             }
+            claimed(worker, expected, got, now);
+        }
+
+        private QueueModel.Worker anyWorker() {
+            return workers.get(random.nextInt(workers.size()));
+        }
+
+        private List<String> someQueues() {
+            return switch (random.nextInt(4)) {
+                case 0 -> List.of(QueueModel.PLAIN);
+                case 1 -> List.of(QueueModel.LIMITED);
+                default -> List.of(QueueModel.LIMITED, QueueModel.PLAIN);
+            };
+        }
+
+        private void claimed(
+                QueueModel.Worker worker, List<QueueModel.Order> expected, List<ClaimedWork> got, Instant now) {
             assertThat(got)
                     .extracting(claimed -> claimed.getWorkOrder().getWorkOrderId())
-                    .as("claimed from %s by %s", queues, worker)
+                    .as("claimed by %s", worker)
                     .containsExactlyElementsOf(
                             expected.stream().map(order -> order.id).toList());
             for (var claimed : got) {
                 var id = claimed.getWorkOrder().getWorkOrderId();
                 model.claimed(id, claimed.getClaimToken(), now);
-                assertThat(claimed.getAttempt()).isEqualTo(model.orders().get(id).retries + 1);
+                var order = model.orders().get(id);
+                assertThat(claimed.getAttempt()).isEqualTo(order.retries + 1);
+                assertThat(Messages.instant(claimed.getLeaseExpireTime())).isEqualTo(order.leaseEnds);
                 assertThat(claimed.getCheckpoint()
                                 .getFieldsOrDefault("at", Value.getDefaultInstance())
                                 .getNumberValue())
                         .as("how far the work had got on %s", id)
-                        .isEqualTo(model.orders().get(id).checkpoint);
+                        .isEqualTo(order.checkpoint);
                 claims.add(claimed);
             }
+        }
+
+        /** A session of its own, or one that goes on: some orders by credit, some results, and its end. */
+        private void workInASession() {
+            var now = clock.instant();
+            var worker = anyWorker();
+            var queues = someQueues();
+            int credits = random.nextInt(6);
+            try (var session = new SessionClient(server().channel(), worker.id())) {
+                var message = session.attachment(queues.toArray(String[]::new)).setCredits(credits);
+                message.getAttachBuilder().setLeaseDuration(seconds(QueueModel.LEASE.toSeconds()));
+                long epoch = epochs.merge(worker.id(), 1L, Long::sum);
+                if (epoch > 1 && random.nextBoolean()) {
+                    var named = resume(worker, message.getAttachBuilder().getResumeBuilder(), epoch - 1);
+                    model.resume(worker.id(), named, now);
+                }
+                var expected = model.claim(worker, queues, credits, now);
+                session.send(message);
+                assertThat(session.attached().getSessionEpoch()).isEqualTo(epoch);
+                assertThat(session.attached().getResumedClaimsList()).noneMatch(outcome -> outcome.hasError());
+                var got = new ArrayList<ClaimedWork>();
+                while (got.size() < expected.size()) {
+                    got.add(session.next());
+                }
+                session.call(WorkRequest.newBuilder().setDrain(true));
+                assertThat(session.waitingAssignments()).isZero();
+                claimed(worker, expected, got, now);
+                for (int i = random.nextInt(3); i > 0 && !claims.isEmpty(); i--) {
+                    var claimed = anyClaim();
+                    assertThat(!session.call(SessionClient.completion(claimed))
+                                    .getCompletions(0)
+                                    .hasError())
+                            .isEqualTo(model.end(
+                                    claimed.getWorkOrder().getWorkOrderId(),
+                                    claimed.getClaimToken(),
+                                    new QueueModel.End("COMPLETED", true, "", now, 0),
+                                    now));
+                }
+                session.halfClose();
+                assertThat(session.ended()).isEqualTo(Status.OK);
+            }
+        }
+
+        /** Names some of what the worker holds; the rest did not reach it. */
+        private Set<String> resume(QueueModel.Worker worker, SessionResume.Builder resume, long epoch) {
+            resume.setSessionEpoch(epoch);
+            var named = new HashSet<String>();
+            for (var order : model.heldBy(worker.id())) {
+                if (random.nextInt(4) > 0) {
+                    named.add(order.id);
+                    resume.addClaims(
+                            ClaimReference.newBuilder().setWorkOrderId(order.id).setClaimToken(order.token));
+                }
+            }
+            return named;
+        }
+
+        /** A worker is to leave, and another one of its kind comes. */
+        private void drain() {
+            var worker = anyWorker();
+            server().workers()
+                    .drainWorker(DrainWorkerRequest.newBuilder()
+                            .setWorkerId(worker.id())
+                            .build());
+            model.drain(worker.id());
+            register(worker);
         }
 
         private void end(String how) {
@@ -243,7 +387,11 @@ class ReplicaOrderTest {
             boolean isRetryable = random.nextInt(4) > 0;
             var delay = random.nextInt(3) == 0 ? Duration.ofSeconds(random.nextInt(8)) : null;
             var next = now.plus(delay == null ? QueueModel.BACKOFF : delay);
-            var failure = WorkFailure.newBuilder().setClaim(reference(claimed)).setErrorMessage("it broke");
+            var type = List.of("", "Other", QueueModel.FATAL).get(random.nextInt(3));
+            var failure = WorkFailure.newBuilder()
+                    .setClaim(reference(claimed))
+                    .setErrorMessage("it broke")
+                    .setErrorType(type);
             if (delay != null) {
                 failure.setRetryDelay(seconds(delay.toSeconds()));
             }
@@ -269,7 +417,7 @@ class ReplicaOrderTest {
                     .isEqualTo(model.end(
                             claimed.getWorkOrder().getWorkOrderId(),
                             claimed.getClaimToken(),
-                            new QueueModel.End(how, isRetryable, next, checkpoint),
+                            new QueueModel.End(how, isRetryable, type, next, checkpoint),
                             now));
             settle();
         }
@@ -394,30 +542,52 @@ class ReplicaOrderTest {
         void compare() {
             var expected = new TreeMap<String, String>();
             var found = new TreeMap<String, String>();
-            replicas.each(
-                    "SELECT work_order_id, status, retry_count, run_at, claim_rank FROM work_order_states", rows -> {
-                        var order = model.orders().get(rows.getString(1));
-                        assertThat(order).as("order %s", rows.getString(1)).isNotNull();
-                        var runAt = rows.getObject(4, OffsetDateTime.class).toInstant();
-                        var stored = rows.getObject(5, OffsetDateTime.class);
-                        var rank = stored == null ? null : stored.toInstant();
-                        if (order.status.equals("PENDING") && order.rank == null) {
-                            assertThat(runAt)
-                                    .as("when %s is tried again", order.id)
-                                    .isBetween(order.runAt.minus(QueueModel.BACKOFF.dividedBy(10)), order.runAt);
-                            order.runAt = runAt;
-                        }
-                        found.put(order.id, told(rows.getString(2), rows.getInt(3), rank));
-                        expected.put(
-                                order.id,
-                                told(order.status, order.retries, order.status.equals("PENDING") ? order.rank : rank));
-                    });
+            replicas.each("""
+                    SELECT s.work_order_id, s.status, s.retry_count, s.run_at, s.claim_rank, coalesce(s.error_type, '')
+                    FROM work_order_states s
+                    """, rows -> {
+                var order = model.orders().get(rows.getString(1));
+                assertThat(order).as("order %s", rows.getString(1)).isNotNull();
+                var runAt = rows.getObject(4, OffsetDateTime.class).toInstant();
+                var stored = rows.getObject(5, OffsetDateTime.class);
+                var rank = stored == null ? null : stored.toInstant();
+                if (order.status.equals("PENDING") && order.rank == null) {
+                    assertThat(runAt)
+                            .as("when %s is tried again", order.id)
+                            .isBetween(order.runAt.minus(QueueModel.BACKOFF.dividedBy(10)), order.runAt);
+                    order.runAt = runAt;
+                }
+                found.put(order.id, told(rows.getString(2), rows.getInt(3), rank, rows.getString(6)));
+                expected.put(
+                        order.id,
+                        told(
+                                order.status,
+                                order.retries,
+                                order.status.equals("PENDING") ? order.rank : rank,
+                                order.errorType));
+            });
             assertThat(found.keySet()).isEqualTo(model.orders().keySet());
             assertThat(found).isEqualTo(expected);
         }
 
-        private static String told(String status, int retries, Instant rank) {
-            return "%s, %d retries, in line since %s".formatted(status, retries, rank);
+        /** The same by calls. */
+        void compareAsSeen() {
+            for (var order : model.orders().values()) {
+                var seen = server().get(order.id);
+                assertThat(seen.getStatus()).isEqualTo(WorkOrderStatus.valueOf("WORK_ORDER_STATUS_" + order.status));
+                assertThat(seen.getRetryCount()).isEqualTo(order.retries);
+                assertThat(seen.getErrorType()).isEqualTo(order.errorType);
+                assertThat(seen.hasDeadlineTime() ? Messages.instant(seen.getDeadlineTime()) : Instant.MAX)
+                        .isEqualTo(order.deadline);
+                assertThat(seen.getDedupeKey().isEmpty()
+                                || model.named(seen.getDedupeKey()).orElseThrow() == order)
+                        .as("the key of %s", seen)
+                        .isTrue();
+            }
+        }
+
+        private static String told(String status, int retries, Instant rank, String errorType) {
+            return "%s, %d retries, in line since %s, last error %s".formatted(status, retries, rank, errorType);
         }
 
         private ClaimedWork anyClaim() {
