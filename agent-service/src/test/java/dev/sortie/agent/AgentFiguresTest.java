@@ -120,9 +120,11 @@ class AgentFiguresTest {
             for (var future : adding) {
                 future.get();
             }
-            AGENT.addUpFigures();
+            // The last break may not have been noticed yet.
+            AgentFixture.await("the server has connections", () -> succeeds(AGENT::addUpFigures));
             long total = 0;
             for (var id : agents) {
+                AgentFixture.await("the server has connections", () -> succeeds(() -> AGENT.agent(id)));
                 var agent = AGENT.agent(id);
                 assertIsWhatExecutionsSay(agent);
                 total += agent.getTotalTasksCompleted();
@@ -213,10 +215,15 @@ class AgentFiguresTest {
     }
 
     private static void attempt(Runnable action) {
+        succeeds(action); // or it is made good the next time
+    }
+
+    private static boolean succeeds(Runnable action) {
         try {
             action.run();
+            return true;
         } catch (RuntimeException brokenOff) {
-            // it is made good the next time
+            return false;
         }
     }
 

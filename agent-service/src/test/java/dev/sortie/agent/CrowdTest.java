@@ -127,6 +127,7 @@ class CrowdTest {
                     var claims = server.work()
                             .claimWork(claim(worker, QUEUE)
                                     .setMaxOrders(1 + random.nextInt(4))
+                                    .setLeaseDuration(seconds(600)) // none runs out, however busy the machine is
                                     .setWait(seconds(1))
                                     .build())
                             .getClaimsList();

@@ -283,7 +283,7 @@ class LimitsTest {
             }
             try {
                 for (var one : running) {
-                    one.get(100, TimeUnit.SECONDS);
+                    one.get(5, TimeUnit.MINUTES);
                 }
             } finally {
                 running.forEach(one -> one.cancel(true));

@@ -198,7 +198,7 @@ class LongPollTest {
         var first = AGENT.register(1);
         var before = CompletableFuture.supplyAsync(
                 () -> AGENT.work()
-                        .claimWork(claim(first, queue).setWait(seconds(30)).build()),
+                        .claimWork(claim(first, queue).setWait(seconds(60)).build()),
                 Thread::startVirtualThread);
         awaitWaiting(1);
         await("it has looked", () -> looks.get() == 2); // for orders whose time has come, and for those in line
@@ -248,7 +248,7 @@ class LongPollTest {
                                 .build()),
                 Thread::startVirtualThread);
 
-        assertThat(waiting.get(30, TimeUnit.SECONDS).getClaimsCount()).isZero();
+        assertThat(waiting.get(60, TimeUnit.SECONDS).getClaimsCount()).isZero();
         assertThat(looks).hasValue(1);
     }
 

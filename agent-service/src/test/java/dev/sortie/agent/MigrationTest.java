@@ -100,7 +100,7 @@ class MigrationTest {
                     INSERT INTO workers (worker_id, name, worker_type, software_version, max_concurrent_tasks,
                         lease_duration_ms, context_window_size, config, held_claims, last_heartbeat_at, created_at,
                         updated_at)
-                    VALUES ('%1$s', 'w', 'TEST', '1', 4, 60000, 0, '{}', 1, now(), now(), now());
+                    VALUES ('%1$s', 'w', 'TEST', '1', 4, 60000, 0, '{}', 1, now() + interval '1 hour', now(), now());
                     INSERT INTO queues (queue_name, queue_id, description, default_timeout_ms, max_retries,
                         initial_backoff_ms, max_backoff_ms, backoff_multiplier, created_at, updated_at)
                     VALUES ('old', gen_random_uuid(), '', 3600000, 3, 1000, 300000, 2, now(), now());

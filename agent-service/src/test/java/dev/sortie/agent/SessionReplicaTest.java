@@ -12,8 +12,11 @@ import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.ErrorReason;
 import dev.sortie.agent.v1.SessionClosingReason;
 import dev.sortie.agent.v1.WorkOrderStatus;
+import dev.sortie.runtime.testing.SettableClock;
 import dev.sortie.runtime.testing.StatusAssert;
 import io.grpc.Status;
+import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -94,7 +97,9 @@ class SessionReplicaTest {
     void movesToAnotherReplicaWhenItsServerStopsAndLosesNothing() throws Exception {
         ONE.enqueueAll(AgentFixture.many(2, queue));
         var worker = ONE.register(5);
-        var stopping = new AgentFixture(ONE.database(), InstantSource.system());
+        // Its time stands still: however busy the machine is, what is said comes in time.
+        var clock = new SettableClock(Instant.now());
+        var stopping = new AgentFixture(ONE.database(), clock);
         var session = SessionClient.attach(stopping, worker, 2, queue);
         var first = session.next();
         var second = session.next();
@@ -112,6 +117,7 @@ class SessionReplicaTest {
                     .isFalse();
         }
         // One that does not close its stream is not waited for.
+        clock.advance(Duration.ofSeconds(6));
         assertThat(deaf.ended().getCode()).isEqualTo(Status.Code.UNAVAILABLE);
         closing.join();
     }
@@ -156,7 +162,9 @@ class SessionReplicaTest {
                 .get("sortie.work.session.messages")
                 .gauge();
         try (var deaf = new SessionClient(ONE.channel(), ONE.register(1_000), false)) {
-            deaf.send(deaf.attachment(queue).setCredits(1_000));
+            var attachment = deaf.attachment(queue).setCredits(1_000);
+            attachment.getAttachBuilder().setLeaseDuration(AgentFixture.seconds(3_600));
+            deaf.send(attachment);
             await("it has as many as it is sent", () -> {
                 deaf.send(heartbeat());
                 assertThat(inHand.value()).isLessThanOrEqualTo(36);

@@ -10,6 +10,7 @@ import dev.sortie.agent.v1.WorkFailure;
 import dev.sortie.agent.v1.WorkOrder;
 import dev.sortie.agent.v1.WorkOrderStatus;
 import dev.sortie.agent.v1.WorkOutcome;
+import dev.sortie.runtime.grpc.Messages;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.Map;
@@ -179,6 +180,10 @@ final class Told {
         if (!outcome.getReplayed()
                 && (failure.getNonRetryable() || failure.getErrorType().equals(FATAL))) {
             assertThat(outcome.getStatus()).isEqualTo(WorkOrderStatus.WORK_ORDER_STATUS_FAILED);
+        }
+        var order = work.getWorkOrder();
+        if (outcome.hasRunTime() && order.hasDeadlineTime() && !outcome.getReplayed()) {
+            assertThat(Messages.instant(outcome.getRunTime())).isBefore(Messages.instant(order.getDeadlineTime()));
         }
     }
 
