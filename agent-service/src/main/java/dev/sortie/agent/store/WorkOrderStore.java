@@ -66,8 +66,9 @@ public final class WorkOrderStore {
             ORDER BY o.work_order_id DESC LIMIT $2::integer
             """;
     // Queue by queue, each in the order of its index, no further than a page: there are few queues, and this way one
-    // index serves a queue's orders of a status and everybody's. The status is asked for by a subquery: who knew that
-    // it is CLAIMED would read all claims, by their own small index, again for each queue.
+    // index serves a queue's orders of a status and everybody's. Its bounds are those of the index, which alone has
+    // this order: by the ids of all orders, most of which may have come after those that are asked for, all of them
+    // might be read.
     private static final String LIST_BY_STATUS = """
             SELECT o.work_order_id, o.queue_name, s.status, o.tool_step_id, o.task_id, o.priority,
                 NULL::text AS payload, NULL::text AS result, coalesce(r.error_message, '') AS error_message,
@@ -82,9 +83,10 @@ public final class WorkOrderStore {
                 CROSS JOIN LATERAL (
                     SELECT f.work_order_id
                     FROM work_order_states f
-                    WHERE f.queue_name = q.queue_name AND f.status = (SELECT $3::text)
-                      AND f.work_order_id < coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-                    ORDER BY f.work_order_id DESC LIMIT $2::integer
+                    WHERE (f.queue_name, f.status) >= (q.queue_name, $3::text)
+                      AND (f.queue_name, f.status, f.work_order_id) < (q.queue_name, $3::text,
+                          coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+                    ORDER BY f.queue_name DESC, f.status DESC, f.work_order_id DESC LIMIT $2::integer
                 ) n
                 WHERE $4::text IS NULL OR q.queue_name = $4::text
                 ORDER BY n.work_order_id DESC LIMIT $2::integer
@@ -95,8 +97,10 @@ public final class WorkOrderStore {
             ORDER BY o.work_order_id DESC
             """;
     private static final String LIST_BY_QUEUE = PAGE + """
-              AND o.queue_name = $3::text
-            ORDER BY o.work_order_id DESC LIMIT $2::integer
+              AND o.queue_name >= $3::text
+              AND (o.queue_name, o.work_order_id)
+                  < ($3::text, coalesce($1::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+            ORDER BY o.queue_name DESC, o.work_order_id DESC LIMIT $2::integer
             """;
     private static final String LIST_BY_TOOL_STEP = PAGE + """
               AND o.tool_step_id = $3::uuid
