@@ -49,6 +49,7 @@ import dev.sortie.agent.store.ExecutionStore;
 import dev.sortie.agent.store.ExplanationStore;
 import dev.sortie.agent.store.LaneStore;
 import dev.sortie.agent.store.LateReportStore;
+import dev.sortie.agent.store.LogAppendStore;
 import dev.sortie.agent.store.LogStore;
 import dev.sortie.agent.store.LogTailStore;
 import dev.sortie.agent.store.QueueStore;
@@ -164,7 +165,7 @@ public final class AgentServer implements AutoCloseable {
                 new ExecutionArchive(archiveStore, executionStore, lateReportStore, archive),
                 workOrders);
         var logTailStore = new LogTailStore();
-        var logs = new Logs(logStore, logTailStore, logSignals);
+        var logs = new Logs(new LogAppendStore(), logStore, logTailStore, logSignals);
         var tails = new LogTails(logTailStore, logSignals);
         var activityStore = new ActivityStore();
         var backlogStore = new BacklogStore();

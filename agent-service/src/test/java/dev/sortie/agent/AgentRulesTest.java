@@ -51,6 +51,10 @@ class AgentRulesTest {
                 dev.sortie.agent.domain.ExecutionStatus.values());
         assertSame("execution_logs_level_check", LogLevel.getDescriptor(), dev.sortie.agent.domain.LogLevel.values());
         assertSame(
+                "execution_log_chunks_levels_check",
+                LogLevel.getDescriptor(),
+                dev.sortie.agent.domain.LogLevel.values());
+        assertSame(
                 "worker_capabilities_level_check",
                 CapabilityLevel.getDescriptor(),
                 dev.sortie.agent.domain.CapabilityLevel.values());

@@ -12,6 +12,7 @@ import dev.sortie.agent.v1.ClaimedWork;
 import dev.sortie.agent.v1.ErrorReason;
 import dev.sortie.agent.v1.ExecutionServiceGrpc;
 import dev.sortie.agent.v1.ListLogsRequest;
+import dev.sortie.agent.v1.LogLevel;
 import dev.sortie.agent.v1.LogLine;
 import dev.sortie.runtime.testing.SettableClock;
 import dev.sortie.runtime.testing.StatusAssert;
@@ -27,6 +28,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
@@ -136,7 +138,8 @@ class LogAppendTest {
         assertThat(AGENT.number(PARTITIONS.formatted("execution_logs")))
                 .isLessThan(days + 33)
                 .isGreaterThan(7)
-                .isEqualTo(AGENT.number(PARTITIONS.formatted("execution_log_batches")));
+                .isEqualTo(AGENT.number(PARTITIONS.formatted("execution_log_batches")))
+                .isEqualTo(AGENT.number(PARTITIONS.formatted("execution_log_chunks")));
 
         // A day that nobody prepared is prepared by the first line.
         CLOCK.advance(Duration.ofDays(20));
@@ -184,6 +187,37 @@ class LogAppendTest {
         }
     }
 
+    @Test
+    void storesARowForManyLinesAndForEachThatComesLate() throws Exception {
+        var claimed = claimed();
+        append(AGENT, claimed, lines(11, 1_010), lines(1_021, 1_030));
+        var text = "x".repeat(65_536);
+        var large = LongStream.rangeClosed(1_041, 1_050)
+                .mapToObj(n -> LogLines.line(n, LogLevel.LOG_LEVEL_INFO, text))
+                .toList();
+        append(AGENT, claimed, large);
+        append(AGENT, claimed, lines(1_001, 1_023), lines(1_061, 1_061));
+
+        assertThat(AGENT.number(COUNT.formatted("execution_log_chunks", claimed.getExecutionId())))
+                .isEqualTo(2 + 3 + 1); // no more of large lines in a row than are read at once
+        assertThat(AGENT.number(COUNT.formatted("execution_logs", claimed.getExecutionId())))
+                .isEqualTo(10);
+        assertThat(sequences(claimed))
+                .isEqualTo(Stream.of(numbers(11, 1_030), numbers(1_041, 1_050), numbers(1_061, 1_061))
+                        .flatMap(List::stream)
+                        .toList());
+        assertThat(AGENT.executions()
+                        .listLogs(ListLogsRequest.newBuilder()
+                                .setExecutionId(claimed.getExecutionId())
+                                .setFirstSequence(1_045)
+                                .setPageSize(3)
+                                .build())
+                        .getLinesList())
+                .extracting(LogLine::getMessage)
+                .containsOnly(text);
+    }
+
+    private static final String COUNT = "SELECT count(*) FROM %s WHERE execution_id = '%s'";
     private static final String PARTITIONS = "SELECT count(*) FROM pg_inherits WHERE inhparent = '%s'::regclass";
 
     private ClaimedWork claimed() {
@@ -216,7 +250,7 @@ class LogAppendTest {
     }
 
     private static long lastSequence(ClaimedWork claimed) {
-        return AGENT.number("SELECT coalesce(max(sequence), 0) FROM execution_logs WHERE execution_id = '%s'"
+        return AGENT.number("SELECT coalesce(max(last_sequence), 0) FROM execution_log_chunks WHERE execution_id = '%s'"
                 .formatted(claimed.getExecutionId()));
     }
 

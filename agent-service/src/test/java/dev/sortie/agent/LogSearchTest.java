@@ -19,6 +19,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
@@ -119,6 +120,45 @@ class LogSearchTest {
                 .containsExactly(
                         10_999L, 109_990L, 109_991L, 109_992L, 109_993L, 109_994L, 109_995L, 109_996L, 109_997L,
                         109_998L, 109_999L);
+    }
+
+    @Test
+    void looksAtChunksAndSingleLinesAlike() throws Exception {
+        var claimed = claimed();
+        LogLines.append(AGENT, claimed, lines(1, 1));
+        // Chunks of ten odd numbers each, and single lines between them: what is looked at ends by either.
+        AGENT.number("""
+                WITH chunks AS (
+                    INSERT INTO execution_log_chunks (execution_id, batch, first_sequence, last_sequence, line_count,
+                        byte_count, sequences, levels, messages, logged_at)
+                    SELECT '%1$s'::uuid, nextval('execution_log_batches_seq'), n * 20 + 1, n * 20 + 19, 10, 100,
+                        ARRAY (SELECT n * 20 + i FROM generate_series(1, 19, 2) i ORDER BY i),
+                        ARRAY (SELECT CASE WHEN n * 20 + i = 75001 THEN 'ERROR' ELSE 'DEBUG' END
+                            FROM generate_series(1, 19, 2) i ORDER BY i),
+                        ARRAY (SELECT 'line ' || n * 20 + i FROM generate_series(1, 19, 2) i ORDER BY i),
+                        array_fill(now(), ARRAY[10])
+                    FROM generate_series(1, 5999) n
+                    RETURNING 1
+                ), lines AS (
+                    INSERT INTO execution_logs (execution_id, sequence, level, message, logged_at)
+                    SELECT '%1$s'::uuid, n, CASE n WHEN 75002 THEN 'ERROR' ELSE 'DEBUG' END, 'line ' || n, now()
+                    FROM generate_series(22, 120000, 2) n
+                    RETURNING 1
+                )
+                SELECT (SELECT count(*) FROM chunks) + (SELECT count(*) FROM lines)
+                """.formatted(claimed.getExecutionId()));
+
+        var errors = pages(request(claimed).setMinLevel(LogLevel.LOG_LEVEL_ERROR));
+        assertThat(errors).hasSizeBetween(2, 3);
+        assertThat(errors.getFirst().getLinesList())
+                .extracting(LogLine::getSequence)
+                .containsExactly(75_001L, 75_002L);
+        assertThat(sequences(request(claimed).setText("LINE 10999").setPageSize(2)))
+                .containsExactly(
+                        10_999L, 109_990L, 109_991L, 109_992L, 109_993L, 109_994L, 109_995L, 109_996L, 109_997L,
+                        109_998L, 109_999L);
+        assertThat(sequences(request(claimed).setFirstSequence(19_990).setLastSequence(20_011)))
+                .isEqualTo(LongStream.rangeClosed(19_990, 20_011).boxed().toList());
     }
 
     @Test

@@ -115,6 +115,16 @@ final class ManyOrders {
                 (ARRAY['DEBUG', 'INFO', 'WARNING', 'ERROR'])[1 + n % 4], 'line ' || n, $NOW
             FROM generate_series(1, $COUNT / 3) n
             """,
+        // What comes in order lies in chunks: many of one execution, which has single lines, too, some of others.
+        """
+            INSERT INTO execution_log_chunks (execution_id, batch, first_sequence, last_sequence, line_count, byte_count,
+                levels, messages, logged_at)
+            SELECT pg_temp.id('90', CASE WHEN n <= $COUNT / 400 THEN 1 ELSE 2 + n % 2000 * 100 END), n,
+                $COUNT + n * 3, $COUNT + n * 3 + 2, 3, 30,
+                (ARRAY['DEBUG', 'INFO', 'WARNING', 'ERROR'])[1 + n % 2 : 3 + n % 2],
+                ARRAY['line ' || n, 'line ' || n, 'line ' || n], ARRAY[$NOW, $NOW, $NOW]::timestamptz[]
+            FROM generate_series(1, $COUNT / 10) n
+            """,
         """
             INSERT INTO change_log (resource_type, resource_id, kind, version, actor, attributes, change_time)
             SELECT 'work_order', id, 'CREATED', 1, 'nobody', '{}', $NOW FROM made WHERE n % 3 = 0

@@ -1,5 +1,6 @@
 package dev.sortie.agent.domain;
 
+import dev.sortie.agent.store.LogAppendStore;
 import dev.sortie.agent.store.LogStore;
 import dev.sortie.agent.store.LogTailStore;
 import dev.sortie.runtime.failure.FailureException;
@@ -15,11 +16,13 @@ import org.jspecify.annotations.Nullable;
 
 /** What workers write about executions: stored while the claim is current, and listed. */
 public final class Logs {
+    private final LogAppendStore appends;
     private final LogStore logs;
     private final LogTailStore tails;
     private final LogSignals signals;
 
-    public Logs(LogStore logs, LogTailStore tails, LogSignals signals) {
+    public Logs(LogAppendStore appends, LogStore logs, LogTailStore tails, LogSignals signals) {
+        this.appends = appends;
         this.logs = logs;
         this.tails = tails;
         this.signals = signals;
@@ -74,18 +77,18 @@ public final class Logs {
      * @return how many each stored; a failure for each whose claim is not current
      */
     public List<Combiner.Outcome<Integer>> append(Tx tx, List<Combiner.Item<Append>> items) {
-        var appends = items.stream().map(Combiner.Item::value).toList();
-        var stored = logs.append(tx, appends);
+        var asked = items.stream().map(Combiner.Item::value).toList();
+        var stored = appends.append(tx, asked);
         var outcomes = new ArrayList<Combiner.Outcome<Integer>>();
         var written = new HashSet<UUID>();
-        for (int i = 0; i < appends.size(); i++) {
+        for (int i = 0; i < asked.size(); i++) {
             var count = stored.get(i);
             if (count == null) {
-                outcomes.add(Combiner.Outcome.refused(refusal(tx, appends.get(i).executionId())));
+                outcomes.add(Combiner.Outcome.refused(refusal(tx, asked.get(i).executionId())));
             } else {
                 outcomes.add(Combiner.Outcome.of(count));
                 if (count > 0) {
-                    written.add(appends.get(i).executionId());
+                    written.add(asked.get(i).executionId());
                 }
             }
         }

@@ -1,6 +1,5 @@
 package dev.sortie.agent.store;
 
-import dev.sortie.agent.domain.ClaimTokens;
 import dev.sortie.agent.domain.LogLevel;
 import dev.sortie.agent.domain.LogLine;
 import dev.sortie.agent.domain.Logs;
@@ -9,18 +8,18 @@ import dev.sortie.runtime.sql.Queries;
 import dev.sortie.runtime.sql.Rows;
 import io.vertx.sqlclient.Row;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
-/** The lines of executions, in a partition for each day. */
+/**
+ * The lines of executions, in a partition for each day, as they are listed by their numbers. They lie in chunks, a row for
+ * many lines ({@link LogAppendStore}), or, where they came late, in a row for each.
+ */
 public final class LogStore {
     // With the line that exceeds it well below the 4 MiB that clients accept unless they say otherwise.
     private static final long MAX_BYTES = 1024 * 1024;
@@ -31,38 +30,6 @@ public final class LogStore {
     private static final int DAYS_AHEAD = 7;
     private static final Duration KEPT = Duration.ofDays(30);
 
-    // The lock of the claim is held to the commit: the end of a claim waits for lines that are being stored, so that
-    // once an execution has ended all its lines can be read; and batches of an execution become visible in their order.
-    private static final String APPEND = """
-            WITH held AS MATERIALIZED (
-                SELECT a.n, s.execution_id
-                FROM unnest($1::integer[], $2::uuid[], $3::bytea[]) AS a (n, execution_id, claim_hash)
-                JOIN work_order_states s ON s.execution_id = a.execution_id AND s.claim_hash = a.claim_hash
-                WHERE s.status = 'CLAIMED' AND s.lease_expires_at > $4::timestamptz
-                ORDER BY s.work_order_id, a.n
-                FOR NO KEY UPDATE OF s
-            ), claims AS MATERIALIZED (
-                SELECT h.n, h.execution_id, nextval('execution_log_batches_seq') AS batch FROM held h
-            ), stored AS (
-                INSERT INTO execution_logs (execution_id, sequence, level, message, metadata, logged_at, batch)
-                SELECT c.execution_id, l.sequence, l.level, l.message, l.metadata::jsonb,
-                    coalesce(l.logged_at, $4::timestamptz), c.batch
-                FROM unnest($5::integer[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::timestamptz[])
-                    AS l (n, sequence, level, message, metadata, logged_at)
-                JOIN claims c ON c.n = l.n
-                ON CONFLICT (execution_id, sequence) DO NOTHING
-                RETURNING batch, sequence
-            ), counted AS (
-                SELECT t.batch, min(t.sequence) AS first_sequence, max(t.sequence) AS last_sequence,
-                    count(*)::integer AS line_count
-                FROM stored t GROUP BY t.batch
-            ), noted AS (
-                INSERT INTO execution_log_batches (execution_id, batch, first_sequence, last_sequence, line_count)
-                SELECT c.execution_id, b.batch, b.first_sequence, b.last_sequence, b.line_count
-                FROM counted b JOIN claims c ON c.batch = b.batch
-            )
-            SELECT c.n, coalesce(b.line_count, 0) AS stored FROM claims c LEFT JOIN counted b ON b.batch = c.batch
-            """;
     private static final String FIND_ORDER = """
             SELECT s.work_order_id, s.status
             FROM executions x
@@ -78,36 +45,95 @@ public final class LogStore {
             JOIN work_order_states s ON s.work_order_id = a.work_order_id
             WHERE a.execution_id = $1::uuid
             """;
-    private static final String LAST_SEQUENCE =
-            "SELECT coalesce(max(sequence), 0) AS last FROM execution_logs WHERE execution_id = $1::uuid";
-    // Ends with the line that fills the room there is. What a line weighs is known without reading it.
+    private static final String LAST_SEQUENCE = """
+            SELECT greatest(
+                0,
+                (SELECT max(last_sequence) FROM execution_log_chunks WHERE execution_id = $1::uuid),
+                (SELECT max(sequence) FROM execution_logs WHERE execution_id = $1::uuid)) AS last
+            """;
+    // Ends with the line that fills the room there is. What a line weighs is known without reading it, and what a chunk
+    // weighs, too. Of each kind no more is read than would do alone; chunks do not overlap, and each has a line at
+    // least.
     private static final String LIST = """
             SELECT l.sequence, l.level, l.message, l.metadata::text AS metadata, l.logged_at, l.found
             FROM (
                 SELECT f.sequence, f.level, f.message, f.metadata, f.logged_at, count(*) OVER () AS found,
                     sum(f.weight) OVER (ORDER BY f.sequence) - f.weight AS weight_before
                 FROM (
-                    SELECT sequence, level, message, metadata, logged_at,
-                        octet_length(message) + coalesce(pg_column_size(metadata), 0) AS weight
-                    FROM execution_logs
-                    WHERE execution_id = $1::uuid AND sequence BETWEEN $2::bigint AND $3::bigint
-                    ORDER BY sequence LIMIT $4::integer
+                    SELECT e.sequence, e.level, e.message, e.metadata, e.logged_at,
+                        octet_length(e.message) + coalesce(pg_column_size(e.metadata), 0) AS weight
+                    FROM (
+                        (
+                            SELECT sequence, level, message, metadata, logged_at
+                            FROM execution_logs
+                            WHERE execution_id = $1::uuid AND sequence BETWEEN $2::bigint AND $3::bigint
+                            ORDER BY sequence LIMIT $4::integer
+                        )
+                        UNION ALL
+                        SELECT coalesce(n.sequence, c.first_sequence + n.position - 1), n.level, n.message, n.metadata,
+                            n.logged_at
+                        FROM (
+                            SELECT k.first_sequence, k.sequences, k.levels, k.messages, k.metadata, k.logged_at,
+                                sum(k.line_count) OVER w - k.line_count - first_value(k.line_count) OVER w
+                                    AS lines_before,
+                                sum(k.byte_count) OVER w - k.byte_count - first_value(k.byte_count) OVER w
+                                    AS bytes_before
+                            FROM (
+                                SELECT first_sequence, last_sequence, line_count, byte_count, sequences, levels,
+                                    messages, metadata, logged_at
+                                FROM execution_log_chunks
+                                WHERE execution_id = $1::uuid AND last_sequence >= $2::bigint
+                                ORDER BY last_sequence LIMIT $4::integer
+                            ) k
+                            WHERE k.first_sequence <= $3::bigint
+                            WINDOW w AS (ORDER BY k.last_sequence)
+                        ) c
+                        CROSS JOIN LATERAL unnest(c.sequences, c.levels, c.messages, c.metadata, c.logged_at)
+                            WITH ORDINALITY AS n (sequence, level, message, metadata, logged_at, position)
+                        WHERE c.lines_before < $4::integer AND c.bytes_before < $5::bigint
+                          AND coalesce(n.sequence, c.first_sequence + n.position - 1)
+                              BETWEEN $2::bigint AND $3::bigint
+                    ) e
+                    ORDER BY e.sequence LIMIT $4::integer
                 ) f
             ) l
             WHERE l.weight_before < $5::bigint
             ORDER BY l.sequence
             """;
-    // How far a search looks: so many lines of so many bytes, the one that exceeds them included.
+    // How far a search looks: of each kind so many lines of so many bytes, the line or chunk that exceeds them
+    // included,
+    // and no further than where one of them ends for that reason.
     private static final String SEARCH_END = """
-            SELECT max(n.sequence) AS last
+            SELECT CASE WHEN count(*) FILTER (WHERE p.is_cut) > 0
+                THEN min(p.last) FILTER (WHERE p.is_cut) ELSE max(p.last) END AS last
             FROM (
-                SELECT sequence, sum(octet_length(message)) OVER (ORDER BY sequence) - octet_length(message) AS before
-                FROM execution_logs
-                WHERE execution_id = $1::uuid AND sequence BETWEEN $2::bigint AND $3::bigint
-                ORDER BY sequence LIMIT $4::integer
-            ) n
-            WHERE n.before < $5::bigint
-            HAVING count(*) > 0
+                SELECT max(n.sequence) AS last, count(*) = $4::integer OR bool_or(n.weight >= $5::bigint) AS is_cut
+                FROM (
+                    SELECT sequence, octet_length(message) AS bytes,
+                        sum(octet_length(message)) OVER (ORDER BY sequence) AS weight
+                    FROM execution_logs
+                    WHERE execution_id = $1::uuid AND sequence BETWEEN $2::bigint AND $3::bigint
+                    ORDER BY sequence LIMIT $4::integer
+                ) n
+                WHERE n.weight - n.bytes < $5::bigint
+                UNION ALL
+                SELECT max(least(c.last_sequence, $3::bigint)),
+                    bool_or(c.lines >= $4::integer) OR bool_or(c.weight >= $5::bigint)
+                FROM (
+                    SELECT k.last_sequence, k.line_count, k.byte_count, sum(k.line_count) OVER w AS lines,
+                        sum(k.byte_count) OVER w AS weight
+                    FROM (
+                        SELECT first_sequence, last_sequence, line_count, byte_count
+                        FROM execution_log_chunks
+                        WHERE execution_id = $1::uuid AND last_sequence >= $2::bigint
+                        ORDER BY last_sequence LIMIT $4::integer
+                    ) k
+                    WHERE k.first_sequence <= $3::bigint
+                    WINDOW w AS (ORDER BY k.last_sequence)
+                ) c
+                WHERE c.lines - c.line_count < $4::integer AND c.weight - c.byte_count < $5::bigint
+            ) p
+            HAVING max(p.last) IS NOT NULL
             """;
     private static final String SEARCH = """
             SELECT l.sequence, l.level, l.message, l.metadata::text AS metadata, l.logged_at, l.found
@@ -115,25 +141,54 @@ public final class LogStore {
                 SELECT f.sequence, f.level, f.message, f.metadata, f.logged_at, count(*) OVER () AS found,
                     sum(f.weight) OVER (ORDER BY f.sequence) - f.weight AS weight_before
                 FROM (
-                    SELECT sequence, level, message, metadata, logged_at,
-                        octet_length(message) + coalesce(pg_column_size(metadata), 0) AS weight
-                    FROM execution_logs
-                    WHERE execution_id = $1::uuid AND sequence BETWEEN $2::bigint AND $3::bigint
-                      AND level = ANY ($6::text[])
-                      AND ($7::timestamptz IS NULL OR logged_at >= $7::timestamptz)
-                      AND ($8::timestamptz IS NULL OR logged_at < $8::timestamptz)
+                    SELECT e.sequence, e.level, e.message, e.metadata, e.logged_at,
+                        octet_length(e.message) + coalesce(pg_column_size(e.metadata), 0) AS weight
+                    FROM (
+                        SELECT sequence, level, message, metadata, logged_at
+                        FROM execution_logs
+                        WHERE execution_id = $1::uuid AND sequence BETWEEN $2::bigint AND $3::bigint
+                        UNION ALL
+                        SELECT coalesce(n.sequence, c.first_sequence + n.position - 1), n.level, n.message, n.metadata,
+                            n.logged_at
+                        FROM execution_log_chunks c
+                        CROSS JOIN LATERAL unnest(c.sequences, c.levels, c.messages, c.metadata, c.logged_at)
+                            WITH ORDINALITY AS n (sequence, level, message, metadata, logged_at, position)
+                        WHERE c.execution_id = $1::uuid AND c.last_sequence >= $2::bigint
+                          AND c.last_sequence <= coalesce(
+                              (
+                                  SELECT last_sequence FROM execution_log_chunks
+                                  WHERE execution_id = $1::uuid AND last_sequence >= $3::bigint
+                                  ORDER BY last_sequence LIMIT 1
+                              ),
+                              $3::bigint)
+                          AND coalesce(n.sequence, c.first_sequence + n.position - 1)
+                              BETWEEN $2::bigint AND $3::bigint
+                    ) e
+                    WHERE e.level = ANY ($6::text[])
+                      AND ($7::timestamptz IS NULL OR e.logged_at >= $7::timestamptz)
+                      AND ($8::timestamptz IS NULL OR e.logged_at < $8::timestamptz)
                       AND ($9::text = '' OR strpos(
-                          casefold(message COLLATE pg_unicode_fast), casefold($9::text COLLATE pg_unicode_fast)) > 0)
-                    ORDER BY sequence LIMIT $4::integer
+                          casefold(e.message COLLATE pg_unicode_fast), casefold($9::text COLLATE pg_unicode_fast)) > 0)
+                    ORDER BY e.sequence LIMIT $4::integer
                 ) f
             ) l
             WHERE l.weight_before < $5::bigint
             ORDER BY l.sequence
             """;
     private static final String HAS_MORE = """
-            SELECT 1 FROM execution_logs
-            WHERE execution_id = $1::uuid AND sequence > $2::bigint AND sequence <= $3::bigint
-            ORDER BY sequence LIMIT 1
+            (
+                SELECT 1 FROM execution_logs
+                WHERE execution_id = $1::uuid AND sequence > $2::bigint AND sequence <= $3::bigint
+                ORDER BY sequence LIMIT 1
+            )
+            UNION ALL
+            SELECT 1
+            FROM (
+                SELECT first_sequence FROM execution_log_chunks
+                WHERE execution_id = $1::uuid AND last_sequence > $2::bigint
+                ORDER BY last_sequence LIMIT 1
+            ) c
+            WHERE c.first_sequence <= $3::bigint
             """;
     private static final String KEEP_PARTITIONS =
             "SELECT keep_log_partitions($1::text::date, $2::text::date, $3::text::date) AS dropped";
@@ -149,56 +204,6 @@ public final class LogStore {
      */
     public record Lines(
             List<LogLine> lines, boolean cut, @Nullable Long searchedTo) {}
-
-    /**
-     * Stores lines, those left out whose numbers are there.
-     *
-     * @return how many were stored of each; null where the claim is not current
-     */
-    public List<@Nullable Integer> append(Queries queries, List<Logs.Append> appends) {
-        var executionIds = new UUID[appends.size()];
-        var hashes = new byte[appends.size()][];
-        var numbers = new Integer[appends.size()];
-        int count = appends.stream().mapToInt(append -> append.lines().size()).sum();
-        var ofAppend = new Integer[count];
-        var sequences = new Long[count];
-        var levels = new String[count];
-        var messages = new String[count];
-        var metadata = new @Nullable String[count];
-        var times = new @Nullable Instant[count];
-        int next = 0;
-        for (int i = 0; i < appends.size(); i++) {
-            var append = appends.get(i);
-            numbers[i] = i;
-            executionIds[i] = append.executionId();
-            hashes[i] = ClaimTokens.hash(append.claimToken());
-            for (var line : append.lines()) {
-                ofAppend[next] = numbers[i];
-                sequences[next] = line.sequence();
-                levels[next] = line.level().name();
-                messages[next] = line.message();
-                metadata[next] = line.metadata();
-                times[next] = line.loggedAt();
-                next++;
-            }
-        }
-        var stored = new @Nullable Integer[appends.size()];
-        queries.list(
-                        APPEND,
-                        row -> Map.entry(row.getInteger("n"), row.getInteger("stored")),
-                        numbers,
-                        executionIds,
-                        hashes,
-                        queries.now(),
-                        ofAppend,
-                        sequences,
-                        levels,
-                        messages,
-                        metadata,
-                        times)
-                .forEach(entry -> stored[entry.getKey()] = entry.getValue());
-        return Arrays.asList(stored);
-    }
 
     public Optional<Order> findOrder(Queries queries, UUID executionId) {
         return queries.find(
@@ -225,6 +230,9 @@ public final class LogStore {
                     request.limit(),
                     MAX_BYTES);
             return new Lines(lines, found.get() > lines.size(), null);
+        }
+        if (request.first() > request.last()) {
+            return new Lines(List.of(), false, null);
         }
         var end = queries.find(
                 SEARCH_END,
@@ -253,6 +261,7 @@ public final class LogStore {
         boolean cut = found.get() > lines.size();
         boolean isFull = cut || lines.size() == request.limit();
         boolean isEnd = isFull
+                || end.get() >= request.last()
                 || queries.find(HAS_MORE, _ -> true, request.executionId(), end.get(), request.last())
                         .isEmpty();
         return new Lines(lines, cut, isEnd ? null : end.get());

@@ -23,20 +23,54 @@ public final class LogTailStore {
             UNION ALL
             SELECT a.status FROM archived_executions a WHERE a.execution_id = $1::uuid
             """;
-    private static final String LAST_BATCH =
-            "SELECT coalesce(max(batch), 0) AS last FROM execution_log_batches WHERE execution_id = $1::uuid";
-    // Both end with the line that fills the room there is. What a line weighs is known without reading it.
+    private static final String LAST_BATCH = """
+            SELECT greatest(
+                0,
+                (SELECT max(batch) FROM execution_log_chunks WHERE execution_id = $1::uuid),
+                (SELECT max(batch) FROM execution_log_batches WHERE execution_id = $1::uuid)) AS last
+            """;
+    // Both end with the line that fills the room there is. What a line weighs is known without reading it, and what a
+    // chunk weighs, too. Lines have a row each, or one in a chunk with others.
     private static final String BY_NUMBER = """
             SELECT l.batch, l.sequence, l.level, l.message, l.metadata::text AS metadata, l.logged_at
             FROM (
                 SELECT f.batch, f.sequence, f.level, f.message, f.metadata, f.logged_at,
                     sum(f.weight) OVER (ORDER BY f.sequence) - f.weight AS weight_before
                 FROM (
-                    SELECT batch, sequence, level, message, metadata, logged_at,
-                        octet_length(message) + coalesce(pg_column_size(metadata), 0) AS weight
-                    FROM execution_logs
-                    WHERE execution_id = $1::uuid AND sequence > $3::bigint AND batch <= $2::bigint
-                    ORDER BY sequence LIMIT $4::integer
+                    SELECT e.batch, e.sequence, e.level, e.message, e.metadata, e.logged_at,
+                        octet_length(e.message) + coalesce(pg_column_size(e.metadata), 0) AS weight
+                    FROM (
+                        (
+                            SELECT batch, sequence, level, message, metadata, logged_at
+                            FROM execution_logs
+                            WHERE execution_id = $1::uuid AND sequence > $3::bigint AND batch <= $2::bigint
+                            ORDER BY sequence LIMIT $4::integer
+                        )
+                        UNION ALL
+                        SELECT c.batch, coalesce(n.sequence, c.first_sequence + n.position - 1), n.level, n.message,
+                            n.metadata, n.logged_at
+                        FROM (
+                            SELECT k.batch, k.first_sequence, k.sequences, k.levels, k.messages, k.metadata, k.logged_at,
+                                sum(k.line_count) OVER w - k.line_count - first_value(k.line_count) OVER w
+                                    AS lines_before,
+                                sum(k.byte_count) OVER w - k.byte_count - first_value(k.byte_count) OVER w
+                                    AS bytes_before
+                            FROM (
+                                SELECT batch, first_sequence, last_sequence, line_count, byte_count, sequences, levels,
+                                    messages, metadata, logged_at
+                                FROM execution_log_chunks
+                                WHERE execution_id = $1::uuid AND last_sequence > $3::bigint
+                                ORDER BY last_sequence LIMIT $4::integer
+                            ) k
+                            WHERE k.batch <= $2::bigint
+                            WINDOW w AS (ORDER BY k.last_sequence)
+                        ) c
+                        CROSS JOIN LATERAL unnest(c.sequences, c.levels, c.messages, c.metadata, c.logged_at)
+                            WITH ORDINALITY AS n (sequence, level, message, metadata, logged_at, position)
+                        WHERE c.lines_before < $4::integer AND c.bytes_before < $5::bigint
+                          AND coalesce(n.sequence, c.first_sequence + n.position - 1) > $3::bigint
+                    ) e
+                    ORDER BY e.sequence LIMIT $4::integer
                 ) f
             ) l
             WHERE l.weight_before < $5::bigint
@@ -53,22 +87,41 @@ public final class LogTailStore {
                         octet_length(n.message) + coalesce(pg_column_size(n.metadata), 0) AS weight
                     FROM (
                         SELECT a.batch, a.first_sequence, a.last_sequence,
-                            sum(a.line_count) OVER (ORDER BY a.batch) - a.line_count AS lines_before
+                            sum(a.line_count) OVER w - a.line_count AS lines_before,
+                            sum(a.byte_count) OVER w - a.byte_count - first_value(a.byte_count) OVER w AS bytes_before
                         FROM (
-                            SELECT batch, first_sequence, last_sequence, line_count
-                            FROM execution_log_batches
-                            WHERE execution_id = $1::uuid AND batch >= $2::bigint
-                              AND (batch > $2::bigint OR last_sequence > $3::bigint)
-                            ORDER BY batch LIMIT $4::integer
+                            (
+                                SELECT batch, first_sequence, last_sequence, line_count, 0 AS byte_count
+                                FROM execution_log_batches
+                                WHERE execution_id = $1::uuid AND batch >= $2::bigint
+                                  AND (batch > $2::bigint OR last_sequence > $3::bigint)
+                                ORDER BY batch LIMIT $4::integer
+                            )
+                            UNION ALL
+                            (
+                                SELECT batch, first_sequence, last_sequence, line_count, byte_count
+                                FROM execution_log_chunks
+                                WHERE execution_id = $1::uuid AND batch >= $2::bigint
+                                  AND (batch > $2::bigint OR last_sequence > $3::bigint)
+                                ORDER BY batch LIMIT $4::integer
+                            )
                         ) a
+                        WINDOW w AS (ORDER BY a.batch)
                     ) b
                     CROSS JOIN LATERAL (
                         SELECT e.sequence, e.level, e.message, e.metadata, e.logged_at
                         FROM execution_logs e
                         WHERE e.execution_id = $1::uuid AND e.sequence BETWEEN b.first_sequence AND b.last_sequence
                           AND e.batch = b.batch
+                        UNION ALL
+                        SELECT coalesce(u.sequence, c.first_sequence + u.position - 1), u.level, u.message, u.metadata,
+                            u.logged_at
+                        FROM execution_log_chunks c
+                        CROSS JOIN LATERAL unnest(c.sequences, c.levels, c.messages, c.metadata, c.logged_at)
+                            WITH ORDINALITY AS u (sequence, level, message, metadata, logged_at, position)
+                        WHERE c.execution_id = $1::uuid AND c.batch = b.batch
                     ) n
-                    WHERE b.lines_before < $4::integer
+                    WHERE b.lines_before < $4::integer AND b.bytes_before < $5::bigint
                       AND (b.batch > $2::bigint OR n.sequence > $3::bigint)
                     ORDER BY b.batch, n.sequence LIMIT $4::integer
                 ) f
@@ -80,8 +133,10 @@ public final class LogTailStore {
             SELECT e.execution_id,
                 EXISTS (SELECT FROM executions x WHERE x.execution_id = e.execution_id AND x.status <> 'RUNNING')
                     AS ended,
-                coalesce((SELECT max(b.batch) FROM execution_log_batches b WHERE b.execution_id = e.execution_id), 0)
-                    AS last
+                greatest(
+                    0,
+                    (SELECT max(c.batch) FROM execution_log_chunks c WHERE c.execution_id = e.execution_id),
+                    (SELECT max(b.batch) FROM execution_log_batches b WHERE b.execution_id = e.execution_id)) AS last
             FROM unnest($1::uuid[]) AS e (execution_id)
             """;
 
