@@ -29,6 +29,7 @@ public final class RequestRules {
             .withConfig(Config.newBuilder().setEnableNativeRules(true).build())
             .build();
     private final ConcurrentHashMap<Descriptor, List<Bounded>> bounds = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<Descriptor, List<FieldDescriptor>> texts = new ConcurrentHashMap<>();
     private final ConcurrentHashMap<Descriptor, List<FieldDescriptor>> required = new ConcurrentHashMap<>();
 
     /** A field with a bound of its own (0: none), or with such fields somewhere within. */
@@ -50,8 +51,13 @@ public final class RequestRules {
             throw new IllegalStateException(
                     "the rules of " + request.getDescriptorForType().getFullName(), broken);
         }
-        checkText(request, "", violations);
-        checkBounds(request, "", violations);
+        // Where they are is worth finding out only when there are any.
+        if (hasBadText(request)) {
+            checkText(request, "", violations);
+        }
+        if (exceedsBounds(request)) {
+            checkBounds(request, "", violations);
+        }
         checkRequired(request, violations);
         if (!violations.isEmpty()) {
             throw Failure.invalidArgument(ErrorReason.ERROR_REASON_FIELD_INVALID, violations)
@@ -77,6 +83,50 @@ public final class RequestRules {
                 }
             }
         }
+    }
+
+    private boolean hasBadText(Message message) {
+        for (var field : texts(message.getDescriptorForType())) {
+            if (field.isRepeated()) {
+                for (var value : (List<?>) message.getField(field)) {
+                    if (isBadText(value)) {
+                        return true;
+                    }
+                }
+            } else if ((!field.hasPresence() || message.hasField(field)) && isBadText(message.getField(field))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private boolean isBadText(Object value) {
+        return value instanceof String text
+                ? text.indexOf(0) >= 0
+                : value instanceof Message inner && hasBadText(inner);
+    }
+
+    /** The fields of a message that are checked for what is no text, or have such fields somewhere within. */
+    private List<FieldDescriptor> texts(Descriptor type) {
+        var known = texts.get(type);
+        if (known == null) {
+            known = type.getFields().stream()
+                    .filter(field -> isText(field, new HashSet<>()))
+                    .toList();
+            texts.put(type, known);
+        }
+        return known;
+    }
+
+    private static boolean isText(FieldDescriptor field, Set<Descriptor> seen) {
+        return switch (field.getJavaType()) {
+            case STRING -> true;
+            case MESSAGE ->
+                maxBytes(field) == 0
+                        && seen.add(field.getMessageType())
+                        && field.getMessageType().getFields().stream().anyMatch(inner -> isText(inner, seen));
+            default -> false;
+        };
     }
 
     private static int maxBytesOrZero(FieldDescriptor field) {
@@ -117,6 +167,26 @@ public final class RequestRules {
     /** True when the contract says so of the field. */
     public static boolean has(FieldDescriptor field, FieldBehavior behavior) {
         return field.getOptions().getExtension(FieldBehaviorProto.fieldBehavior).contains(behavior);
+    }
+
+    private boolean exceedsBounds(Message message) {
+        for (var bounded : bounds(message.getDescriptorForType())) {
+            var field = bounded.field;
+            if (field.isRepeated()) {
+                for (var value : (List<?>) message.getField(field)) {
+                    if (exceeds(bounded, (Message) value)) {
+                        return true;
+                    }
+                }
+            } else if (message.hasField(field) && exceeds(bounded, (Message) message.getField(field))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private boolean exceeds(Bounded bounded, Message value) {
+        return bounded.maxBytes > 0 ? value.getSerializedSize() > bounded.maxBytes : exceedsBounds(value);
     }
 
     private void checkBounds(Message message, String prefix, List<FieldViolation> violations) {
