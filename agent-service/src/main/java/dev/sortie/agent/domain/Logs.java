@@ -60,15 +60,16 @@ public final class Logs {
         }
     }
 
-    /** Fails unless the numbers rise. */
-    public static void checkOrder(List<LogLine> lines) {
+    /** What is said of lines whose numbers do not rise; null when they do. */
+    static @Nullable FailureException outOfOrder(List<LogLine> lines) {
         long previous = 0;
         for (var line : lines) {
             if (line.sequence() <= previous) {
-                throw AgentFailures.logOutOfOrder(line.sequence(), previous);
+                return AgentFailures.logOutOfOrder(line.sequence(), previous);
             }
             previous = line.sequence();
         }
+        return null;
     }
 
     /**
@@ -76,21 +77,27 @@ public final class Logs {
      *
      * @return how many each stored; a failure for each whose claim is not current
      */
-    public List<Combiner.Outcome<Integer>> append(Tx tx, List<Combiner.Item<Append>> items) {
-        var asked = items.stream().map(Combiner.Item::value).toList();
+    public List<Combiner.Outcome<List<Combiner.Outcome<Integer>>>> append(
+            Tx tx, List<Combiner.Item<List<Append>>> items) {
+        var asked = items.stream().flatMap(item -> item.value().stream()).toList();
         var stored = appends.append(tx, asked);
-        var outcomes = new ArrayList<Combiner.Outcome<Integer>>();
         var written = new HashSet<UUID>();
-        for (int i = 0; i < asked.size(); i++) {
-            var count = stored.get(i);
-            if (count == null) {
-                outcomes.add(Combiner.Outcome.refused(refusal(tx, asked.get(i).executionId())));
-            } else {
-                outcomes.add(Combiner.Outcome.of(count));
-                if (count > 0) {
-                    written.add(asked.get(i).executionId());
+        var outcomes = new ArrayList<Combiner.Outcome<List<Combiner.Outcome<Integer>>>>();
+        int next = 0;
+        for (var item : items) {
+            var own = new ArrayList<Combiner.Outcome<Integer>>();
+            for (var append : item.value()) {
+                var count = stored.get(next++);
+                if (count == null) {
+                    own.add(Combiner.Outcome.refused(refusal(tx, append.executionId())));
+                } else {
+                    own.add(Combiner.Outcome.of(count));
+                    if (count > 0) {
+                        written.add(append.executionId());
+                    }
                 }
             }
+            outcomes.add(Combiner.Outcome.of(own));
         }
         tx.afterCommit(() -> written.forEach(signals::changed));
         return outcomes;

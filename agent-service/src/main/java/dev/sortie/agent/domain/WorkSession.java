@@ -3,6 +3,7 @@ package dev.sortie.agent.domain;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.identity.Principal;
+import dev.sortie.runtime.sql.Combiner;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -148,30 +149,33 @@ public final class WorkSession {
         return outcomes;
     }
 
+    /** Lines of all messages, in their order. */
     private List<SessionReply.LogsOutcome> append(List<SessionMessage> messages) {
+        var appends =
+                messages.stream().flatMap(message -> message.logs().stream()).toList();
+        if (appends.isEmpty()) {
+            return List.of();
+        }
+        sessions.checkCurrent(session());
+        var stored = sessions.append(principal, appends);
         var outcomes = new ArrayList<SessionReply.LogsOutcome>();
-        for (var message : messages) {
-            for (var logs : message.logs()) {
-                if (outcomes.isEmpty()) {
-                    sessions.checkCurrent(session());
-                }
-                outcomes.add(append(logs));
-            }
+        for (int i = 0; i < appends.size(); i++) {
+            outcomes.add(outcome(appends.get(i), stored.get(i)));
         }
         return outcomes;
     }
 
-    private SessionReply.LogsOutcome append(Logs.Append logs) {
-        try {
-            int stored = sessions.append(principal, logs);
-            return new SessionReply.LogsOutcome(
-                    logs.executionId(), stored, logs.lines().size() - stored, null);
-        } catch (FailureException refused) {
-            if (refused.failure() instanceof Failure.Unavailable) {
-                throw refused;
-            }
-            return new SessionReply.LogsOutcome(logs.executionId(), 0, 0, refused.failure());
+    private static SessionReply.LogsOutcome outcome(Logs.Append logs, Combiner.Outcome<Integer> stored) {
+        var refusal = stored.failure();
+        if (refusal instanceof FailureException known) {
+            return new SessionReply.LogsOutcome(logs.executionId(), 0, 0, known.failure());
         }
+        if (refusal != null) {
+            throw refusal;
+        }
+        int count = Objects.requireNonNull(stored.value());
+        return new SessionReply.LogsOutcome(
+                logs.executionId(), count, logs.lines().size() - count, null);
     }
 
     /** Extends the leases of what is held. Of nothing, it costs nothing. */

@@ -254,8 +254,8 @@ public final class WorkSessions {
         }
     }
 
-    int append(Principal principal, Logs.Append append) {
-        return logs.append(principal, append);
+    List<Outcome<Integer>> append(Principal principal, List<Logs.Append> appends) {
+        return logs.append(principal, appends);
     }
 
     /** A worker; null when there is none. */
