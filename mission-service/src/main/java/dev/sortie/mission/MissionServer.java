@@ -296,7 +296,7 @@ public final class MissionServer implements AutoCloseable {
         runtime.every("outbox-measure", OUTBOX_MEASURED, dispatcher::measure);
         runtime.every("order-reconciliation", RECONCILIATION, reconciler::run);
         runtime.every("assignee-reconciliation", ASSIGNEES_RECONCILED, assignees::reconcile);
-        runtime.own(ChangeFollower.start("agent-service", agent.channel(), OrderFollower.RESOURCES, follower));
+        runtime.own(ChangeFollower.start("agent-service", agent.channel(), OrderFollower.CHANGES, follower));
 
         var addresses = new ClientAddresses(config.trustedProxies());
         var replies = runtime.replies();

@@ -11,17 +11,21 @@ import dev.sortie.mission.domain.WorkOrder;
 import dev.sortie.mission.domain.WorkOrders;
 import dev.sortie.mission.domain.WorkOrdersException;
 import dev.sortie.mission.store.FeedCursorStore;
+import dev.sortie.runtime.change.ChangeFilter;
 import dev.sortie.runtime.change.ChangeFollower;
 import dev.sortie.runtime.failure.Failure;
 import dev.sortie.runtime.failure.FailureException;
 import dev.sortie.runtime.sql.Database;
 import dev.sortie.runtime.sql.SqlFailures;
 import dev.sortie.runtime.sql.Tx;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,8 +39,14 @@ import org.slf4j.LoggerFactory;
  * one up to which that replica had dealt with everything, so any of them will do.
  */
 public final class OrderFollower implements ChangeFollower.Handler {
-    /** What to follow. */
-    public static final Set<String> RESOURCES = Set.of("work_order", "worker", "agent");
+    /** What to follow: of orders, those that are for something of ours. */
+    public static final ChangeFilter CHANGES = new ChangeFilter(
+            Set.of("work_order", "worker", "agent"),
+            Map.of(
+                    "work_order",
+                    Arrays.stream(Subject.Kind.values())
+                            .map(Subject.Kind::field)
+                            .collect(Collectors.toSet())));
 
     static final String FEED = "agent-service/work_order";
 

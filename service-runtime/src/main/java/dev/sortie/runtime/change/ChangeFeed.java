@@ -115,19 +115,24 @@ public final class ChangeFeed implements AutoCloseable {
      * @param resourceTypes the types to see; empty means all
      */
     public Watch watch(Cursor from, Set<String> resourceTypes) {
-        return new Watch(from, Set.copyOf(resourceTypes));
+        return watch(from, ChangeFilter.of(resourceTypes));
+    }
+
+    /** The same for some of the changes of a type. */
+    public Watch watch(Cursor from, ChangeFilter filter) {
+        return new Watch(from, filter);
     }
 
     /** One watcher's way through the log. For one thread. */
     public final class Watch {
         private final UUID watchedEpoch;
-        private final Set<String> resourceTypes;
+        private final ChangeFilter filter;
         private Position position;
 
-        private Watch(Cursor from, Set<String> resourceTypes) {
+        private Watch(Cursor from, ChangeFilter filter) {
             this.watchedEpoch = from.epoch();
             this.position = from.position();
-            this.resourceTypes = resourceTypes;
+            this.filter = filter;
         }
 
         /**
@@ -195,7 +200,7 @@ public final class ChangeFeed implements AutoCloseable {
                     return found;
                 }
                 position = change.position();
-                if (concerns(change)) {
+                if (filter.concerns(change)) {
                     found.add(change);
                     characters += change.attributes().length();
                 }
@@ -218,7 +223,7 @@ public final class ChangeFeed implements AutoCloseable {
                     return found;
                 }
                 position = change.position();
-                if (concerns(change)) {
+                if (filter.concerns(change)) {
                     found.add(change);
                     characters += change.attributes().length();
                 }
@@ -228,10 +233,6 @@ public final class ChangeFeed implements AutoCloseable {
                 position = end;
             }
             return found;
-        }
-
-        private boolean concerns(LoggedChange change) {
-            return resourceTypes.isEmpty() || resourceTypes.contains(change.resourceType());
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.sortie.runtime.change;
 
+import dev.sortie.change.v1.AttributeFilter;
 import dev.sortie.change.v1.Change;
 import dev.sortie.change.v1.ChangeServiceGrpc;
 import dev.sortie.change.v1.WatchChangesRequest;
@@ -8,7 +9,6 @@ import io.grpc.Context;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,7 +23,7 @@ public final class ChangeFollower implements AutoCloseable {
 
     private final String name;
     private final ChangeServiceGrpc.ChangeServiceBlockingStub stub;
-    private final Set<String> resourceTypes;
+    private final ChangeFilter filter;
     private final Handler handler;
     private final Thread thread;
     private volatile boolean closed;
@@ -43,10 +43,10 @@ public final class ChangeFollower implements AutoCloseable {
         void reconcile();
     }
 
-    private ChangeFollower(String name, Channel channel, Set<String> resourceTypes, Handler handler) {
+    private ChangeFollower(String name, Channel channel, ChangeFilter filter, Handler handler) {
         this.name = name;
         this.stub = ChangeServiceGrpc.newBlockingStub(channel);
-        this.resourceTypes = Set.copyOf(resourceTypes);
+        this.filter = filter;
         this.handler = handler;
         this.thread = Thread.ofVirtual().name("follow-" + name).unstarted(this::run);
     }
@@ -55,10 +55,9 @@ public final class ChangeFollower implements AutoCloseable {
      * Starts to follow.
      *
      * @param name of the service that is followed, for logs
-     * @param resourceTypes the types to see; empty means all
      */
-    public static ChangeFollower start(String name, Channel channel, Set<String> resourceTypes, Handler handler) {
-        var follower = new ChangeFollower(name, channel, resourceTypes, handler);
+    public static ChangeFollower start(String name, Channel channel, ChangeFilter filter, Handler handler) {
+        var follower = new ChangeFollower(name, channel, filter, handler);
         follower.thread.start();
         return follower;
     }
@@ -103,15 +102,15 @@ public final class ChangeFollower implements AutoCloseable {
     private void follow(boolean fromNow) {
         var cursor = fromNow ? "" : handler.cursor();
         boolean begun = !cursor.isEmpty();
-        var request = WatchChangesRequest.newBuilder()
-                .setCursor(cursor)
-                .addAllResourceTypes(resourceTypes)
-                .build();
+        var request = WatchChangesRequest.newBuilder().setCursor(cursor).addAllResourceTypes(filter.resourceTypes());
+        filter.carrying()
+                .forEach((type, attributes) -> request.addAttributeFilters(
+                        AttributeFilter.newBuilder().setResourceType(type).addAllAttributes(attributes)));
         // Whatever ends this method ends the stream.
         try (var context = Context.ROOT.withCancellation()) {
             var previous = context.attach();
             try {
-                for (var responses = stub.watchChanges(request); responses.hasNext() && !closed; ) {
+                for (var responses = stub.watchChanges(request.build()); responses.hasNext() && !closed; ) {
                     var response = responses.next();
                     handler.apply(response.getChangesList(), response.getCursor());
                     if (!begun) {

@@ -11,6 +11,8 @@ import dev.sortie.runtime.grpc.Replies;
 import dev.sortie.runtime.grpc.ServerStream;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Set;
 import java.util.UUID;
 
@@ -40,9 +42,7 @@ public final class ChangeGrpcService extends ChangeServiceGrpc.ChangeServiceImpl
         replies.stream(
                 request,
                 observer,
-                r -> feed.watch(
-                        r.getCursor().isEmpty() ? feed.now() : Cursor.decode(r.getCursor()),
-                        Set.copyOf(r.getResourceTypesList())),
+                r -> feed.watch(r.getCursor().isEmpty() ? feed.now() : Cursor.decode(r.getCursor()), filter(r)),
                 (watch, stream) -> send(watch, stream, request.getCursor().isEmpty()));
     }
 
@@ -54,6 +54,15 @@ public final class ChangeGrpcService extends ChangeServiceGrpc.ChangeServiceImpl
         while (stream.isOpen()) {
             stream.send(response(watch.next(checkpoint)));
         }
+    }
+
+    private static ChangeFilter filter(WatchChangesRequest request) {
+        var carrying = new HashMap<String, Set<String>>();
+        for (var one : request.getAttributeFiltersList()) {
+            carrying.computeIfAbsent(one.getResourceType(), _ -> new HashSet<>())
+                    .addAll(one.getAttributesList());
+        }
+        return new ChangeFilter(Set.copyOf(request.getResourceTypesList()), carrying);
     }
 
     private static WatchChangesResponse response(ChangeFeed.Batch batch) {

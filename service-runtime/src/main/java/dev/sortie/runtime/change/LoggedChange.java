@@ -7,7 +7,7 @@ import java.util.UUID;
 /**
  * A committed change, as the log has it.
  *
- * @param attributes JSON, at most 8 KiB
+ * @param attributes JSON as PostgreSQL writes it, at most 8 KiB
  */
 public record LoggedChange(
         Position position,
@@ -17,4 +17,9 @@ public record LoggedChange(
         long version,
         String actor,
         String attributes,
-        Instant time) {}
+        Instant time) {
+    /** Whether it has an attribute. Within a text value, the quotes that this looks for are escaped. */
+    boolean carries(String attribute) {
+        return attributes.contains("\"" + attribute + "\": ");
+    }
+}

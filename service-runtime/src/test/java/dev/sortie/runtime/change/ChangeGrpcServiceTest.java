@@ -2,6 +2,7 @@ package dev.sortie.runtime.change;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sortie.change.v1.AttributeFilter;
 import dev.sortie.change.v1.Change;
 import dev.sortie.change.v1.ChangeKind;
 import dev.sortie.change.v1.ChangeServiceGrpc;
@@ -20,6 +21,7 @@ import io.grpc.Status;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -37,6 +39,9 @@ class ChangeGrpcServiceTest {
     @AutoClose
     static final RunningServer SERVER =
             RunningServer.start(Things.IDENTITY, POSTGRES, CLOCK, new FakeAuthenticator(), runtime -> List.of());
+
+    private static final ChangeFilter FOLLOWED =
+            new ChangeFilter(Set.of("followed"), Map.of("followed", Set.of("size", "colour")));
 
     private final ChangeServiceBlockingStub stub =
             ChangeServiceGrpc.newBlockingStub(SERVER.channel("viewer")).withDeadlineAfter(60, TimeUnit.SECONDS);
@@ -66,6 +71,46 @@ class ChangeGrpcServiceTest {
         assertThat(again.next().getChanges(0).getResourceId()).isEqualTo(first.toString());
         var later = stub.watchChanges(from(change.getCursor()));
         assertThat(later.next().getChanges(0).getResourceId()).isEqualTo(second.toString());
+    }
+
+    @Test
+    void sendsOfSomeKindsOnlyTheChangesThatCarryAnAttribute() {
+        var stream = stub.watchChanges(WatchChangesRequest.newBuilder()
+                .addResourceTypes("picky")
+                .addResourceTypes("easy")
+                .addAttributeFilters(AttributeFilter.newBuilder()
+                        .setResourceType("picky")
+                        .addAttributes("colour")
+                        .addAttributes("size"))
+                .addAttributeFilters(
+                        AttributeFilter.newBuilder().setResourceType("picky").addAttributes("shape"))
+                .build());
+        assertThat(stream.next().getChangesList()).isEmpty();
+
+        var expected = new ArrayList<String>();
+        commit(SERVER, "picky", "weight", "7");
+        commit(SERVER, "picky", "weight", "\"size\": 3");
+        expected.add(commit(SERVER, "picky", "size", "3").toString());
+        expected.add(commit(SERVER, "easy", "weight", "7").toString());
+        expected.add(commit(SERVER, "picky", "shape", "").toString());
+        commit(SERVER, "picky", "sizes", "3");
+        expected.add(commit(SERVER, "easy", "weight", "7").toString());
+        var seen = new ArrayList<String>();
+        while (seen.size() < expected.size()) {
+            stream.next().getChangesList().forEach(change -> seen.add(change.getResourceId()));
+        }
+        assertThat(seen).isEqualTo(expected);
+    }
+
+    @Test
+    void refusesAFilterThatLetsNothingThrough() {
+        StatusAssert.fails(() -> stub.watchChanges(WatchChangesRequest.newBuilder()
+                                .addAttributeFilters(
+                                        AttributeFilter.newBuilder().setResourceType("picky"))
+                                .build())
+                        .next())
+                .with(Status.Code.INVALID_ARGUMENT, ErrorReason.ERROR_REASON_FIELD_INVALID)
+                .field("attribute_filters[0].attributes");
     }
 
     @Test
@@ -116,10 +161,11 @@ class ChangeGrpcServiceTest {
         try (var server = start(0)) {
             port = port(server);
             try (var peer = PeerChannel.open("127.0.0.1:" + port, () -> "service");
-                    var follower = ChangeFollower.start("things", peer.channel(), Set.of("followed"), store)) {
+                    var follower = ChangeFollower.start("things", peer.channel(), FOLLOWED, store)) {
                 store.reconciled.poll(30, TimeUnit.SECONDS);
                 expected.add(commit(server, "followed").toString());
                 commit(server, "ignored");
+                commit(server, "followed", "weight", "7");
                 store.failNext = true;
                 expected.add(commit(server, "followed").toString());
                 server.close();
@@ -144,7 +190,8 @@ class ChangeGrpcServiceTest {
         var store = new Store();
         store.cursor = new Cursor(UUID.randomUUID(), new Position(1, 1)).encode();
         try (var peer = PeerChannel.open(SERVER.runtime().address(), () -> "service");
-                var follower = ChangeFollower.start("things", peer.channel(), Set.of("renewed"), store)) {
+                var follower =
+                        ChangeFollower.start("things", peer.channel(), ChangeFilter.of(Set.of("renewed")), store)) {
             assertThat(store.reconciled.poll(30, TimeUnit.SECONDS)).isNotNull();
             var id = commit(SERVER, "renewed");
             assertThat(store.applied.poll(30, TimeUnit.SECONDS)).isEqualTo(id.toString());
@@ -228,9 +275,13 @@ class ChangeGrpcServiceTest {
     }
 
     private static UUID commit(RunningServer server, String type) {
+        return commit(server, type, "size", 3);
+    }
+
+    private static UUID commit(RunningServer server, String type, String attribute, Object value) {
         return server.runtime().database().transaction(tx -> {
             var id = UUID.randomUUID();
-            tx.change(dev.sortie.runtime.sql.Change.created(type, id, 1).with("size", 3));
+            tx.change(dev.sortie.runtime.sql.Change.created(type, id, 1).with(attribute, value));
             return id;
         });
     }
