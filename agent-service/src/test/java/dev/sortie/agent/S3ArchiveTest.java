@@ -155,7 +155,7 @@ class S3ArchiveTest {
             agent.server().archiver().run();
             return agent.number("SELECT count(*) FROM archive_files WHERE status <> 'STORED'") == 0;
         });
-        assertThat(storage.names("agents/"))
+        assertThat(storage.names("agents/executions/"))
                 .hasSize((int) agent.number("SELECT count(*) FROM archive_files WHERE status = 'STORED'"));
     }
 
@@ -184,6 +184,41 @@ class S3ArchiveTest {
                     .contains("there is no bucket not-made; make it, or set SORTIE_ARCHIVE");
             without.enqueue(order(queue));
             without.complete(without.claimOne(without.register(1), queue));
+        }
+    }
+
+    @Test
+    void stopsWhileTheStorageSaysNothingAndAnotherServerGoesOn() throws Exception {
+        try (var database = AgentFixture.newDatabase()) {
+            var settings = new ArchiveSettings(storage.location("stopped/"), AFTER);
+            String id;
+            try (var before = new AgentFixture(database, CLOCK)) {
+                before.enqueue(order(queue));
+                var claimed = before.claimOne(before.register(1), queue);
+                before.complete(claimed);
+                id = claimed.getExecutionId();
+            }
+            CLOCK.advance(AFTER.plusSeconds(1));
+            storage.gate().fallSilent();
+            Path scratch;
+            try (var stopped = new AgentFixture(database, CLOCK, settings)) {
+                scratch = stopped.server().archive().scratch();
+                await(
+                        "a file is being written",
+                        () -> stopped.number("SELECT count(*) FROM archive_files WHERE status = 'WRITING'") == 1);
+            }
+            assertThat(scratch).doesNotExist();
+
+            storage.gate().open();
+            CLOCK.advance(Duration.ofMinutes(16)); // it may not have been able to say that it gave up
+            try (var next = new AgentFixture(database, CLOCK, settings)) {
+                await("the other one archives", () -> {
+                    next.server().archiver().run();
+                    return next.execution(id).hasArchiveTime();
+                });
+                assertThat(storage.names("stopped/executions/"))
+                        .hasSize((int) next.number("SELECT count(*) FROM archive_files"));
+            }
         }
     }
 

@@ -39,6 +39,10 @@ final class S3Faults {
         if (status == 416) {
             return because(new EOFException(name + " ends before"), refused);
         }
+        if (code.equals("InvalidObjectState")) {
+            return new UnreadableFileException(
+                    name + " is in a storage class that must be restored before it is read", refused);
+        }
         return new IOException(
                 "%s refuses with %d %s: %s".formatted(location, status, code, advice(code, status, location)), refused);
     }

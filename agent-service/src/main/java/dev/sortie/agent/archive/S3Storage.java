@@ -56,8 +56,8 @@ public final class S3Storage implements ArchiveStorage {
         static final Patience USUAL = new Patience(
                 Duration.ofSeconds(3),
                 Duration.ofSeconds(15),
-                Duration.ofSeconds(5),
-                Duration.ofSeconds(12),
+                Duration.ofSeconds(8),
+                Duration.ofSeconds(20),
                 Duration.ofMinutes(5));
     }
 
@@ -168,6 +168,8 @@ public final class S3Storage implements ArchiveStorage {
             return call.of(client());
         } catch (SdkException failed) {
             throw S3Faults.translate(failed, name, location);
+        } catch (RuntimeException failed) {
+            throw new IOException(location + " cannot be used: the AWS SDK fails", failed);
         }
     }
 

@@ -12,6 +12,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,6 +29,7 @@ public final class WatchedStorage implements ArchiveStorage {
     private final ArchiveStorage storage;
     private final ArchiveLocation location;
     private final String trial;
+    private final ReentrantLock trying = new ReentrantLock();
     private volatile State state = State.UNKNOWN;
     private volatile @Nullable String problem;
 
@@ -55,20 +58,23 @@ public final class WatchedStorage implements ArchiveStorage {
      * @return whether it can be used again after it could not
      */
     public boolean check() {
-        var before = state;
-        if (before == State.USABLE) {
-            return false;
-        }
+        trying.lock(); // who tries beside another finds that one's file removed
         try {
+            var before = state;
+            if (before == State.USABLE) {
+                return false;
+            }
             tryOut();
+            state = State.USABLE;
+            problem = null;
+            LOG.info("old executions go to {}", location);
+            return before == State.BROKEN;
         } catch (IOException failed) {
             broken(failed);
             return false;
+        } finally {
+            trying.unlock();
         }
-        state = State.USABLE;
-        problem = null;
-        LOG.info("old executions go to {}", location);
-        return before == State.BROKEN;
     }
 
     /** Whether it works, as far as is known. */
@@ -86,10 +92,14 @@ public final class WatchedStorage implements ArchiveStorage {
         try {
             Files.write(file, CONTENT);
             storage.put(trial, file, MessageDigest.getInstance("SHA-256").digest(CONTENT));
-            storage.read(trial, 0, CONTENT.length);
+            if (!Arrays.equals(storage.read(trial, 0, CONTENT.length), CONTENT)) {
+                throw new EOFException(trial + " is something else");
+            }
             storage.delete(trial);
         } catch (NoSuchAlgorithmException impossible) {
             throw new IllegalStateException(impossible);
+        } catch (NoSuchFileException | EOFException other) {
+            throw new IOException(location + " does not give back what was put there", other);
         } finally {
             Files.deleteIfExists(file);
         }
@@ -117,7 +127,7 @@ public final class WatchedStorage implements ArchiveStorage {
     private <T> T use(Use<T> use) throws IOException {
         try {
             return use.run();
-        } catch (NoSuchFileException | EOFException ofTheFile) {
+        } catch (NoSuchFileException | EOFException | UnreadableFileException ofTheFile) {
             throw ofTheFile;
         } catch (IOException failed) {
             broken(failed);

@@ -11,6 +11,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -18,6 +20,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class S3StorageTest extends ArchiveStorageContract {
+    /** However much else this machine does. */
+    private static final S3Storage.Patience LONG = new S3Storage.Patience(
+            Duration.ofSeconds(60),
+            Duration.ofSeconds(60),
+            Duration.ofSeconds(60),
+            Duration.ofSeconds(90),
+            Duration.ofSeconds(90));
+
     @TempDir
     static Path folder;
 
@@ -44,7 +54,7 @@ class S3StorageTest extends ArchiveStorageContract {
     @Override
     ArchiveStorage storage() {
         if (storage == null) {
-            storage = server.location("deep/down/").open();
+            storage = new S3Storage(server.location("deep/down/"), LONG);
         }
         return storage;
     }
@@ -86,22 +96,41 @@ class S3StorageTest extends ArchiveStorageContract {
     }
 
     @Test
-    void givesUpOnAStorageThatDoesNotAnswer() throws Exception {
-        var patience = new S3Storage.Patience(
-                Duration.ofSeconds(30),
-                Duration.ofMillis(500),
-                Duration.ofMillis(500),
-                Duration.ofSeconds(3),
-                Duration.ofSeconds(3));
+    void givesUpOnAStorageThatSaysNothing() throws Exception {
         var content = content(100);
         put(name, content);
         server.gate().fallSilent();
-        try (var hasty = new S3Storage(server.location("deep/down/"), patience)) {
+        var hasty = new S3Storage.Patience(
+                LONG.connect(), Duration.ofMillis(300), LONG.attempt(), LONG.read(), LONG.write());
+        try (var storage = new S3Storage(server.location("deep/down/"), hasty)) {
             var file = file(content);
-            assertThatThrownBy(() -> hasty.read(name, 0, 1))
+            assertThatThrownBy(() -> storage.read(name, 0, 1))
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("does not answer in time");
-            assertThatThrownBy(() -> hasty.put(name + ".2", file, sha256(content)))
+            assertThatThrownBy(() -> storage.put(name + ".2", file, sha256(content)))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("does not answer in time");
+        }
+    }
+
+    @Test
+    void boundsHowLongAReaderWaitsForAllAttempts() throws Exception {
+        put(name, content(100));
+        server.gate().fallSilent();
+        var hasty = new S3Storage.Patience(
+                LONG.connect(), LONG.silence(), Duration.ofMillis(300), Duration.ofSeconds(1), LONG.write());
+        try (var storage = new S3Storage(server.location("deep/down/"), hasty)) {
+            var failure = new CompletableFuture<Throwable>();
+            Thread.startVirtualThread(
+                    () -> { // as calls are served
+                        try {
+                            storage.read(name, 0, 1);
+                            failure.complete(null);
+                        } catch (Throwable failed) {
+                            failure.complete(failed);
+                        }
+                    });
+            assertThat(failure.get(60, TimeUnit.SECONDS))
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("does not answer in time");
         }
@@ -111,7 +140,7 @@ class S3StorageTest extends ArchiveStorageContract {
     void saysThatThereIsNoSuchBucket() throws Exception {
         var content = content(1);
         var file = file(content);
-        try (var elsewhere = server.location("no-such-bucket", "").open()) {
+        try (var elsewhere = new S3Storage(server.location("no-such-bucket", ""), LONG)) {
             assertThatThrownBy(() -> elsewhere.put(name, file, sha256(content)))
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("there is no bucket no-such-bucket; make it, or set SORTIE_ARCHIVE")
@@ -128,7 +157,7 @@ class S3StorageTest extends ArchiveStorageContract {
                 "",
                 new Connection(connection.endpoint(), connection.region(), connection.addressing(), replaced));
         var content = content(100);
-        try (var storage = location.open()) {
+        try (var storage = new S3Storage(location, LONG)) {
             var file = Files.write(storage.scratch().resolve("file"), content);
             for (var broken : List.of("[default]\n", S3Server.SECRET)) {
                 Files.writeString(replaced, broken);
