@@ -23,6 +23,7 @@ import dev.sortie.type.v1.ErrorReason;
 import io.grpc.Status;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -291,6 +292,27 @@ class LimitsTest {
         }
         assertThat(exceeded).hasValue(0);
         assertThat(completed).hasSize(300);
+    }
+
+    @Test
+    void handsOutAnOrderOnceWhoseQueueBeginsToTakeTurnsInTheMiddleOfTheClaim() {
+        var plain = AGENT.enqueue(order(queue)).getWorkOrderId();
+        var others = new ArrayList<String>();
+        // After the look at what is claimed from without turns, and before the one at turns.
+        AGENT.server().runtime().database().onStatement((_, sql, parameters) -> {
+            if (sql.contains("FOR NO KEY UPDATE OF t")
+                    && others.isEmpty()
+                    && Arrays.deepToString(parameters).contains(queue)) {
+                others.add(AGENT.enqueue(order(queue).setFairnessKey("f")).getWorkOrderId());
+            }
+        });
+
+        var claimed = claims(AGENT, AGENT.register(10), 10);
+
+        assertThat(ids(claimed)).containsExactlyInAnyOrder(plain, others.getFirst());
+        AGENT.complete(claimed.toArray(ClaimedWork[]::new))
+                .getOutcomesList()
+                .forEach(outcome -> assertThat(outcome.hasError()).isFalse());
     }
 
     @Test

@@ -163,7 +163,11 @@ public final class Claiming {
         var turns = ready.size() < wanted || queueNames.size() > 1 || plain.isEmpty()
                 ? lanes.take(tx, queueNames, wanted)
                 : List.<Turn>of();
-        turns.forEach(turn -> inTurn.add(turn.queueName()));
+        for (var turn : turns) {
+            inTurn.add(turn.queueName());
+            // Of a queue that is claimed from in turn since a moment ago, the same orders are found there.
+            ready.removeIf(found -> found.order().queueName().equals(turn.queueName()));
+        }
         var dealt = deal(tx, group, ready, turns);
         var chosen = chosen(tx, dealt);
         var known = checkpoints(tx, dealt, chosen);
