@@ -7,6 +7,8 @@ import static dev.sortie.agent.LogLines.lines;
 import static dev.sortie.agent.LogLines.message;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
 import dev.sortie.agent.v1.AppendLogsResponse;
 import dev.sortie.agent.v1.ClaimedWork;
 import dev.sortie.agent.v1.ErrorReason;
@@ -14,6 +16,7 @@ import dev.sortie.agent.v1.ExecutionServiceGrpc;
 import dev.sortie.agent.v1.ListLogsRequest;
 import dev.sortie.agent.v1.LogLevel;
 import dev.sortie.agent.v1.LogLine;
+import dev.sortie.runtime.grpc.Messages;
 import dev.sortie.runtime.testing.SettableClock;
 import dev.sortie.runtime.testing.StatusAssert;
 import io.grpc.Status;
@@ -215,6 +218,35 @@ class LogAppendTest {
                         .getLinesList())
                 .extracting(LogLine::getMessage)
                 .containsOnly(text);
+    }
+
+    @Test
+    void keepsEveryCharacterAndWhatIsEmpty() throws Exception {
+        var claimed = claimed();
+        var texts = List.of("", "a\u001eb", "", "\u001e", "{}", "'\"\\,NULL", "é\n\t\u0001\u001f", "");
+        var fields = Struct.newBuilder()
+                .putFields(
+                        "k\u001e\n", Value.newBuilder().setStringValue("\u001e").build())
+                .build();
+        var sent = new ArrayList<LogLine>();
+        for (int i = 0; i < texts.size(); i++) {
+            var line = LogLines.line(i + 1, LogLevel.LOG_LEVEL_INFO, texts.get(i)).toBuilder()
+                    .setLogTime(Messages.timestamp(CLOCK.instant()));
+            if (i % 3 == 1) {
+                line.setMetadata(fields);
+            }
+            sent.add(line.build());
+        }
+        append(AGENT, claimed, sent.subList(0, 1), sent.subList(1, 4), sent.subList(4, 7), sent.subList(7, 8));
+
+        assertThat(AGENT.number(COUNT.formatted("execution_logs", claimed.getExecutionId())))
+                .isEqualTo(3);
+        assertThat(AGENT.executions()
+                        .listLogs(ListLogsRequest.newBuilder()
+                                .setExecutionId(claimed.getExecutionId())
+                                .build())
+                        .getLinesList())
+                .isEqualTo(sent);
     }
 
     private static final String COUNT = "SELECT count(*) FROM %s WHERE execution_id = '%s'";

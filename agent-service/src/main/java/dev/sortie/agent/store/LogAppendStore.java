@@ -1,6 +1,7 @@
 package dev.sortie.agent.store;
 
 import dev.sortie.agent.domain.ClaimTokens;
+import dev.sortie.agent.domain.LogLine;
 import dev.sortie.agent.domain.Logs;
 import dev.sortie.runtime.sql.Tx;
 import java.time.Instant;
@@ -14,12 +15,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Lines of executions as they are stored. Those that come after all lines that are there become chunks, a row for many;
- * the others, sent again or out of order, are looked up and have a row for each.
+ * the others, sent again or out of order, are looked up and have a row for each. So have those of a message with the
+ * character that stands between texts here.
  */
 public final class LogAppendStore {
     // What is read at once for a page or a message, hence no more than a few of them fill it.
     private static final int MAX_CHUNK = 256 * 1024;
     private static final long NEVER_NEXT = 0;
+    // Between the texts of a chunk on their way to the database, as one text: to cut an array of all texts into chunks,
+    // PostgreSQL goes through what is before each of them.
+    private static final char SEPARATOR = 30;
 
     // The lock of a claim is held to the commit: the end of a claim waits for lines that are being stored, so that once
     // an execution has ended all its lines can be read; and what comes together becomes visible in its order. It is
@@ -53,14 +58,15 @@ public final class LogAppendStore {
                     byte_count, sequences, levels, messages, metadata, logged_at)
                 SELECT h.execution_id, nextval('execution_log_batches_seq'), c.first_sequence, c.last_sequence,
                     c.last_line - c.first_line + 1, c.byte_count,
-                    CASE WHEN c.has_gaps THEN ($16::bigint[])[c.first_line:c.last_line] END,
-                    ($17::text[])[c.first_line:c.last_line],
-                    ($18::text[])[c.first_line:c.last_line],
-                    CASE WHEN c.has_metadata THEN ($19::text[])[c.first_line:c.last_line]::jsonb[] END,
-                    ($20::timestamptz[])[c.first_line:c.last_line]
+                    CASE WHEN c.has_gaps THEN ($18::bigint[])[c.first_line:c.last_line] END,
+                    string_to_array(c.levels, chr(30)),
+                    CASE c.messages WHEN '' THEN ARRAY[''] ELSE string_to_array(c.messages, chr(30)) END,
+                    string_to_array(c.metadata, chr(30), '')::jsonb[],
+                    ($19::timestamptz[])[c.first_line:c.last_line]
                 FROM unnest($8::integer[], $9::integer[], $10::integer[], $11::bigint[], $12::bigint[], $13::integer[],
-                        $14::boolean[], $15::boolean[])
-                    AS c (n, first_line, last_line, first_sequence, last_sequence, byte_count, has_gaps, has_metadata)
+                        $14::boolean[], $15::text[], $16::text[], $17::text[])
+                    AS c (n, first_line, last_line, first_sequence, last_sequence, byte_count, has_gaps, levels,
+                        messages, metadata)
                 JOIN held h ON h.n = c.n
                 WHERE h.is_next
                 ORDER BY c.first_line
@@ -122,7 +128,7 @@ public final class LogAppendStore {
             firsts[i] = NEVER_NEXT;
             if (!lines.isEmpty()) {
                 long first = lines.getFirst().sequence();
-                if (first > reached.getOrDefault(append.executionId(), 0L)) {
+                if (first > reached.getOrDefault(append.executionId(), 0L) && !hasSeparator(lines)) {
                     firsts[i] = first;
                     inOrder.add(i);
                 }
@@ -169,11 +175,10 @@ public final class LogAppendStore {
                         chunks.lastSequences.toArray(Long[]::new),
                         chunks.byteCounts.toArray(Integer[]::new),
                         chunks.haveGaps.toArray(Boolean[]::new),
-                        chunks.haveMetadata.toArray(Boolean[]::new),
+                        chunks.levels.toArray(String[]::new),
+                        chunks.messages.toArray(String[]::new),
+                        chunks.metadata.toArray(String[]::new),
                         chunks.haveGaps.contains(true) ? chunks.lines.sequences : null,
-                        chunks.lines.levels,
-                        chunks.lines.messages,
-                        chunks.haveMetadata.contains(true) ? chunks.lines.metadata : null,
                         chunks.lines.times)
                 .forEach(entry -> isNext[entry.getKey()] = entry.getValue());
         return isNext;
@@ -195,6 +200,16 @@ public final class LogAppendStore {
                         lines.times)
                 .forEach(entry -> stored.put(entry.getKey(), entry.getValue()));
         return stored;
+    }
+
+    /** Of levels there is none, and JSON does not have control characters. */
+    private static boolean hasSeparator(List<LogLine> lines) {
+        for (var line : lines) {
+            if (line.message().indexOf(SEPARATOR) >= 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** As PostgreSQL compares them: by their bytes. */
@@ -247,31 +262,30 @@ public final class LogAppendStore {
         private final List<Long> lastSequences = new ArrayList<>();
         private final List<Integer> byteCounts = new ArrayList<>();
         private final List<Boolean> haveGaps = new ArrayList<>();
-        private final List<Boolean> haveMetadata = new ArrayList<>();
+        private final List<String> levels = new ArrayList<>();
+        private final List<String> messages = new ArrayList<>();
+        private final List<@Nullable String> metadata = new ArrayList<>();
 
         Chunks(List<Logs.Append> appends, List<Integer> some, Instant now) {
             lines = new Columns(appends, some, now);
             int first = 0;
             int weight = 0;
-            boolean metadata = false;
             for (int i = 0; i < lines.sequences.length; i++) {
                 var fields = lines.metadata[i];
                 int adds = lines.messages[i].length() + (fields == null ? 0 : fields.length());
                 if (i > first && (!lines.numbers[i].equals(lines.numbers[first]) || weight + adds > MAX_CHUNK)) {
-                    add(first, i - 1, weight, metadata);
+                    add(first, i - 1, weight);
                     first = i;
                     weight = 0;
-                    metadata = false;
                 }
                 weight += adds;
-                metadata |= fields != null;
             }
             if (lines.sequences.length > 0) {
-                add(first, lines.sequences.length - 1, weight, metadata);
+                add(first, lines.sequences.length - 1, weight);
             }
         }
 
-        private void add(int first, int last, int weight, boolean metadata) {
+        private void add(int first, int last, int weight) {
             numbers.add(lines.numbers[first]);
             firstLines.add(first + 1); // as PostgreSQL counts them
             lastLines.add(last + 1);
@@ -279,7 +293,28 @@ public final class LogAppendStore {
             lastSequences.add(lines.sequences[last]);
             byteCounts.add(weight);
             haveGaps.add(lines.sequences[last] - lines.sequences[first] != last - first);
-            haveMetadata.add(metadata);
+            levels.add(joined(lines.levels, first, last, 8 * (last - first + 1)));
+            messages.add(joined(lines.messages, first, last, weight + last - first));
+            boolean hasMetadata = false;
+            for (int i = first; i <= last; i++) {
+                hasMetadata |= lines.metadata[i] != null;
+            }
+            metadata.add(hasMetadata ? joined(lines.metadata, first, last, weight) : null);
+        }
+
+        /** Some texts as one; what is null is empty. */
+        private static String joined(@Nullable String[] texts, int first, int last, int length) {
+            var joined = new StringBuilder(length);
+            for (int i = first; i <= last; i++) {
+                if (i > first) {
+                    joined.append(SEPARATOR);
+                }
+                var text = texts[i];
+                if (text != null) {
+                    joined.append(text);
+                }
+            }
+            return joined.toString();
         }
     }
 }
