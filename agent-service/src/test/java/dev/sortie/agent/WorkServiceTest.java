@@ -45,6 +45,26 @@ class WorkServiceTest {
     private final String worker = AGENT.register(10);
 
     @Test
+    void letsNobodyAheadByATimeThatHasPassed() throws Exception {
+        var first = AGENT.enqueue(order(queue).setPriority(1));
+        CLOCK.advance(Duration.ofMillis(1));
+        var pusher = AGENT.enqueue(order(queue)
+                .setPriority(1)
+                .setRunTime(Messages.timestamp(CLOCK.instant().minus(Duration.ofDays(365)))));
+
+        assertThat(Messages.instant(pusher.getRunTime(), "run_time")).isEqualTo(CLOCK.instant());
+        AgentFixture.await(
+                "both are in line",
+                () -> AGENT.number("SELECT count(*) FROM work_order_states WHERE claim_rank IS NOT NULL"
+                                + " AND queue_name = '" + queue + "'")
+                        == 2);
+        assertThat(AGENT.claimOne(AGENT.register(1), queue).getWorkOrder().getWorkOrderId())
+                .isEqualTo(first.getWorkOrderId());
+        assertThat(AGENT.claimOne(AGENT.register(1), queue).getWorkOrder().getWorkOrderId())
+                .isEqualTo(pusher.getWorkOrderId());
+    }
+
+    @Test
     void handsOutAnOrderWithEverythingTheWorkerNeeds() {
         var placed = AGENT.enqueue(order(queue).setTimeout(seconds(20)));
 

@@ -221,7 +221,10 @@ public final class Placements {
                 if (queue == null) {
                     throw new IllegalStateException("queue " + draft.queueName() + " is gone");
                 }
-                var runAt = draft.runAt() == null ? tx.now() : draft.runAt().truncatedTo(ChronoUnit.MICROS);
+                // Claimable from now on, whatever is said: nobody gets ahead by a time that has passed.
+                var runAt = draft.runAt() == null || draft.runAt().isBefore(tx.now())
+                        ? tx.now()
+                        : draft.runAt().truncatedTo(ChronoUnit.MICROS);
                 call.placements.add(new Placement(id, draft, queue, runAt));
             }
             calls.add(call);
