@@ -64,6 +64,7 @@ public final class AgentFixture implements AutoCloseable {
     private final TestDatabase database;
     private final boolean ownsDatabase;
     private final InstantSource clock;
+    private final FakeAuthenticator authenticator = new FakeAuthenticator();
     private final AgentServer server;
     private final RunningServer running;
     private final Set<Subject> subjects = ConcurrentHashMap.newKeySet();
@@ -97,7 +98,6 @@ public final class AgentFixture implements AutoCloseable {
         this.database = database;
         this.ownsDatabase = ownsDatabase;
         this.clock = clock;
-        var authenticator = new FakeAuthenticator();
         authenticator.know("mission-service", MISSION_SERVICE);
         this.server = AgentServer.start(
                 ServerSettings.local(),
@@ -123,6 +123,11 @@ public final class AgentFixture implements AutoCloseable {
 
     public static SettableClock clock() {
         return new SettableClock();
+    }
+
+    /** Knows who calls. */
+    public FakeAuthenticator authenticator() {
+        return authenticator;
     }
 
     public AgentServer server() {

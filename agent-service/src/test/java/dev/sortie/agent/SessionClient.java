@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A worker's end of a session: says things in order, keeps what it is told. */
 final class SessionClient implements AutoCloseable {
-    private static final int PATIENCE = 40;
+    private static final int PATIENCE = 60;
 
     private final String worker;
     private final ClientCallStreamObserver<WorkRequest> sender;

@@ -137,8 +137,8 @@ public final class AgentJobs {
 
     /**
      * Looks for work as soon as some replica has changed orders or queues, without waiting for the next time, and wakes
-     * those who wait as a worker that is to drain, or for an agent that is being looked after. Returns only by failing; what it then misses is found all the same, a
-     * moment later.
+     * those who wait as a worker that is to drain, or for an agent that is being looked after. Returns only by failing;
+     * what it then misses is found all the same, a moment later.
      *
      * @param look has {@link #lookForWork} run
      */

@@ -50,7 +50,12 @@ final class AuthenticationInterceptor implements ServerInterceptor {
         if (!header.regionMatches(true, 0, SCHEME, 0, SCHEME.length())) {
             throw JwtAuthenticator.invalid();
         }
-        return authenticator.authenticate(header.substring(SCHEME.length()).strip());
+        return authenticator.authenticate(token(header));
+    }
+
+    /** The token in a header that has the scheme. */
+    static String token(String header) {
+        return header.substring(SCHEME.length()).strip();
     }
 
     private static Principal onBehalf(Principal caller, Metadata headers) {

@@ -48,6 +48,18 @@ final class FailureInterceptor implements ServerInterceptor {
             return delegate().isReady();
         }
 
+        // A stream may be ended while its service sends: one after the other.
+
+        @Override
+        public synchronized void sendHeaders(Metadata headers) {
+            super.sendHeaders(headers);
+        }
+
+        @Override
+        public synchronized void sendMessage(P message) {
+            super.sendMessage(message);
+        }
+
         /** A stub's {@code onError} arrives here with what it was given as the cause. */
         @Override
         public synchronized void close(Status status, Metadata trailers) {

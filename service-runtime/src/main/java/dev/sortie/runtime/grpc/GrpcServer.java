@@ -15,6 +15,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -42,6 +43,7 @@ public final class GrpcServer implements AutoCloseable {
     private final ServerSettings settings;
     private final Drain drain;
     private final LimitInterceptor limits;
+    private final StreamCallers streamCallers;
     private final ExecutorService executor;
     private final ScheduledExecutorService timer;
     private boolean ready;
@@ -62,6 +64,7 @@ public final class GrpcServer implements AutoCloseable {
         this.health = new HealthStatusManager();
         this.limits = new LimitInterceptor(settings, meters);
         var rules = new AccessRules();
+        this.streamCallers = new StreamCallers(authenticator, rules);
         var definitions = services.stream()
                 .map(service -> bind(service, authenticator, rules))
                 .toList();
@@ -147,10 +150,12 @@ public final class GrpcServer implements AutoCloseable {
         chain.add(new AuthenticationInterceptor(authenticator, rules));
         // 6. Authorization: whether they may; nobody may what the contract does not allow.
         chain.add(new AuthorizationInterceptor(rules));
-        // 7. Parsing: only of requests whose caller may make them, so that it tells strangers nothing. See bind.
+        // 7. Streams: whoever has one open is asked for again now and then.
+        chain.add(streamCallers);
+        // 8. Parsing: only of requests whose caller may make them, so that it tells strangers nothing. See bind.
         chain.add(new ParsingInterceptor());
-        // 8. Tokens in requests, and validation, are added in bind: they need requests that are parsed.
-        // 9. Idempotency is no interceptor: it belongs in the transaction of the change. See Replies.write.
+        // 9. Tokens in requests, and validation, are added in bind: they need requests that are parsed.
+        // 10. Idempotency is no interceptor: it belongs in the transaction of the change. See Replies.write.
         return chain;
     }
 
@@ -176,6 +181,11 @@ public final class GrpcServer implements AutoCloseable {
     /** Where to reach it: {@code host:port}. */
     public String address() {
         return settings.host() + ":" + port();
+    }
+
+    /** Ends the streams of those who may no longer have them. */
+    public void lookAtCallers(Instant now) {
+        streamCallers.look(now);
     }
 
     /** Says to health checks whether calls are welcome. Once it stops they never are again. */

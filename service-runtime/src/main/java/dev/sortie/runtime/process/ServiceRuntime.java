@@ -53,6 +53,9 @@ public final class ServiceRuntime implements AutoCloseable {
     private static final Duration REQUESTS_KEPT = Duration.ofHours(48);
     private static final Duration DATABASE_WAIT = Duration.ofMinutes(1);
     private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(1);
+    /** With the few seconds for which answers about tokens are used: how long a revoked one keeps a stream open. */
+    private static final Duration CALLERS_CHECK = Duration.ofSeconds(5);
+
     private static final Duration HEALTH_CHECK = Duration.ofSeconds(2);
 
     private final ServiceIdentity identity;
@@ -187,6 +190,7 @@ public final class ServiceRuntime implements AutoCloseable {
         server = started;
         admin = AdminServer.start(vertx, serverSettings.host(), serverSettings.adminPort(), meters, started::isReady);
         every("health", HEALTH_CHECK, () -> started.ready(isHealthy()));
+        every("callers", CALLERS_CHECK, () -> started.lookAtCallers(clock.instant()));
         every("retention", Duration.ofMinutes(10), this::purge);
         LOG.info("{} listens at {}, metrics and probes at port {}", identity.name(), address(), adminPort());
     }

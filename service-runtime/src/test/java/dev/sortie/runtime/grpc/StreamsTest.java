@@ -10,6 +10,8 @@ import dev.sortie.agent.v1.TailLogsRequest;
 import dev.sortie.agent.v1.TailLogsResponse;
 import dev.sortie.runtime.Things;
 import dev.sortie.runtime.failure.Failure;
+import dev.sortie.runtime.identity.Principal;
+import dev.sortie.runtime.identity.Role;
 import dev.sortie.runtime.testing.FakeAuthenticator;
 import dev.sortie.runtime.testing.RunningServer;
 import dev.sortie.runtime.testing.SettableClock;
@@ -23,6 +25,7 @@ import io.grpc.stub.ClientResponseObserver;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -42,13 +45,121 @@ class StreamsTest {
     static final TestDatabase POSTGRES = Things.database();
 
     static final AtomicReference<LogService> SERVICE = new AtomicReference<>();
+    static final SettableClock CLOCK = new SettableClock();
+    static final FakeAuthenticator CALLERS = new FakeAuthenticator();
+    static volatile String unknown = "";
 
     @AutoClose
     static final RunningServer SERVER =
-            RunningServer.start(Things.IDENTITY, POSTGRES, new SettableClock(), new FakeAuthenticator(), runtime -> {
+            RunningServer.start(Things.IDENTITY, POSTGRES, CLOCK, StreamsTest::authenticate, runtime -> {
                 SERVICE.set(new LogService(runtime.replies()));
                 return List.of(SERVICE.get());
             });
+
+    private static Principal authenticate(String token) {
+        if (token.equals(unknown)) {
+            throw Failure.unavailable(
+                            ErrorReason.ERROR_REASON_DEPENDENCY_UNAVAILABLE,
+                            Duration.ofSeconds(1),
+                            "nobody can be asked about %s",
+                            token)
+                    .exception();
+        }
+        return CALLERS.authenticate(token);
+    }
+
+    @Test
+    void endsTheStreamsOfATokenThatIsRevokedAndOfACallerThatMayNoLongerHaveThem() throws Exception {
+        unknown = "";
+        var caller = FakeAuthenticator.user(71, "somebody", Role.DEVELOPER, Principal.Kind.USER);
+        CALLERS.know("revoked", caller);
+        CALLERS.know("demoted", caller);
+        CALLERS.know("unknown", caller);
+        CALLERS.know(
+                "expired",
+                new Principal(
+                        caller.userId(),
+                        caller.username(),
+                        caller.role(),
+                        caller.kind(),
+                        null,
+                        Set.of(),
+                        null,
+                        CLOCK.instant().plusSeconds(60)));
+        SERVICE.get().tail = stream -> {
+            stream.send(tail(1));
+            new CountDownLatch(1).await(); // until it is interrupted
+        };
+        var revoked = tail("revoked");
+        var viewer = tail("viewer");
+        var unreachable = tail("unknown");
+        var expired = tail("expired");
+        SERVICE.get().append = in -> {
+            while (in.next() != null) {}
+            return AppendLogsResponse.getDefaultInstance();
+        };
+        var demoted = new CompletableFuture<Throwable>();
+        var lines = ExecutionServiceGrpc.newStub(SERVER.channel("demoted")).appendLogs(new Ends<>(demoted));
+        lines.onNext(append(1));
+
+        unknown = "unknown";
+        CLOCK.advance(Duration.ofSeconds(61));
+        CALLERS.know("demoted", FakeAuthenticator.VIEWER);
+        CALLERS.revoke("revoked");
+
+        StatusAssert.of((StatusRuntimeException) revoked.get(60, TimeUnit.SECONDS))
+                .with(Status.Code.UNAUTHENTICATED, ErrorReason.ERROR_REASON_TOKEN_INVALID);
+        StatusAssert.of((StatusRuntimeException) demoted.get(60, TimeUnit.SECONDS))
+                .with(Status.Code.PERMISSION_DENIED, ErrorReason.ERROR_REASON_ROLE_INSUFFICIENT);
+        var again = tail("admin");
+        endsOneThatIsRevoked(); // so whoever looks from now on looks by the new time
+        CALLERS.revoke("expired");
+        endsOneThatIsRevoked();
+        assertThat(List.of(viewer, unreachable, expired, again)).noneMatch(CompletableFuture::isDone);
+    }
+
+    private static void endsOneThatIsRevoked() throws Exception {
+        CALLERS.know("late", FakeAuthenticator.DEVELOPER);
+        var late = tail("late");
+        CALLERS.revoke("late");
+        StatusAssert.of((StatusRuntimeException) late.get(60, TimeUnit.SECONDS))
+                .with(Status.Code.UNAUTHENTICATED, ErrorReason.ERROR_REASON_TOKEN_INVALID);
+    }
+
+    /** Opens a stream, and waits for what it begins with; what comes of it is how it ends. */
+    private static CompletableFuture<Throwable> tail(String token) throws Exception {
+        var ended = new CompletableFuture<Throwable>();
+        var begun = new CompletableFuture<Boolean>();
+        ExecutionServiceGrpc.newStub(SERVER.channel(token)).tailLogs(tailRequest(), new Ends<>(ended) {
+            @Override
+            public void onNext(TailLogsResponse response) {
+                begun.complete(true);
+            }
+        });
+        begun.get(60, TimeUnit.SECONDS);
+        return ended;
+    }
+
+    private static class Ends<P> implements StreamObserver<P> {
+        private final CompletableFuture<Throwable> end;
+
+        Ends(CompletableFuture<Throwable> end) {
+            this.end = end;
+        }
+
+        @Override
+        public void onNext(P response) {}
+
+        @Override
+        public void onError(Throwable failed) {
+            end.complete(failed);
+        }
+
+        @Override
+        public void onCompleted() {
+            end.complete(new AssertionError("it ended well"));
+        }
+    }
 
     @Test
     void waitsForASlowReceiverInsteadOfPilingUp() throws Exception {
