@@ -331,6 +331,20 @@ class LimitsTest {
         }
     }
 
+    @Test
+    void refusesTwoWeightsOfOneKey() {
+        var weights = Queue.newBuilder()
+                .setQueueName(queue)
+                .addFairnessWeights(
+                        FairnessWeight.newBuilder().setFairnessKey("big").setWeight(3))
+                .addFairnessWeights(
+                        FairnessWeight.newBuilder().setFairnessKey("big").setWeight(4));
+        StatusAssert.fails(() -> AGENT.queues()
+                        .putQueue(PutQueueRequest.newBuilder().setQueue(weights).build()))
+                .with(Status.Code.INVALID_ARGUMENT, dev.sortie.type.v1.ErrorReason.ERROR_REASON_FIELD_INVALID)
+                .field("queue.fairness_weights[1].fairness_key");
+    }
+
     private void put(Queue.Builder limits) {
         var stored = AGENT.queues()
                 .putQueue(PutQueueRequest.newBuilder()

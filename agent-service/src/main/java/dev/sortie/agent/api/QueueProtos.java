@@ -9,6 +9,8 @@ import dev.sortie.agent.domain.RetryPolicy;
 import dev.sortie.agent.v1.FairnessWeight;
 import dev.sortie.agent.v1.PutQueueRequest;
 import dev.sortie.agent.v1.RateLimit;
+import dev.sortie.runtime.failure.Failure;
+import dev.sortie.type.v1.ErrorReason;
 import java.util.HashMap;
 import java.util.TreeMap;
 
@@ -30,7 +32,16 @@ final class QueueProtos {
 
     private static Limits toLimits(dev.sortie.agent.v1.Queue queue) {
         var weights = new HashMap<String, Double>();
-        queue.getFairnessWeightsList().forEach(weight -> weights.put(weight.getFairnessKey(), weight.getWeight()));
+        for (int i = 0; i < queue.getFairnessWeightsCount(); i++) {
+            var weight = queue.getFairnessWeights(i);
+            if (weights.put(weight.getFairnessKey(), weight.getWeight()) != null) {
+                throw Failure.invalidArgument(
+                                ErrorReason.ERROR_REASON_FIELD_INVALID,
+                                "queue.fairness_weights[" + i + "].fairness_key",
+                                "is there twice (expected: each key once)")
+                        .exception();
+            }
+        }
         var rate = queue.getRateLimit();
         return new Limits(
                 queue.getConcurrencyLimit(),
