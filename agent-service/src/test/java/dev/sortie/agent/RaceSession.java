@@ -34,8 +34,7 @@ final class RaceSession implements Callable<Void> {
     private final List<ClaimedWork> unanswered = new ArrayList<>();
     private String workerId = "";
     private long epoch;
-    private @Nullable SessionClient older;
-    private @Nullable AgentFixture olderServer;
+    private @Nullable Open older;
     private @Nullable Open open;
 
     RaceSession(Replicas replicas, Told told, Random random, int steps, Runnable stepDone) {
@@ -79,7 +78,7 @@ final class RaceSession implements Callable<Void> {
                 open.client.close();
             }
             if (older != null) {
-                older.close();
+                older.client.close();
             }
         }
     }
@@ -101,7 +100,7 @@ final class RaceSession implements Callable<Void> {
             }
             held.clear();
             if (older != null) {
-                older.close();
+                older.client.close();
                 older = null;
             }
             workerId = calls.register();
@@ -143,27 +142,35 @@ final class RaceSession implements Callable<Void> {
             answer.getResumedClaimsList().stream()
                     .filter(outcome -> outcome.hasError())
                     .forEach(outcome -> held.remove(outcome.getWorkOrderId()));
-            attached.add(new Open(server, client, credits, queues));
+            attached.add(new Open(server, client, epoch, credits, queues));
             return true;
         });
         sayMoreInTheOlder();
         return attached.getFirst();
     }
 
-    /** Whatever is said in a session after another one was attached is refused. */
-    private void sayMoreInTheOlder() {
+    /** Whatever is said in a session after another one was attached is refused, and nothing is assigned in it. */
+    private void sayMoreInTheOlder() throws InterruptedException {
         if (older == null) {
             return;
         }
-        try (var fenced = older) {
-            if (!held.isEmpty()) {
-                var message = WorkRequest.newBuilder().setHeartbeat(random.nextBoolean());
-                // No result that is to be seen anywhere.
-                held.values().forEach(work -> message.addCompletions(RaceCalls.completion(work, told.number())));
-                assertThat(fenced.ackIfAny(fenced.send(message))).isNull();
-                assertThat(replicas.isLost(olderServer, fenced.ended()))
-                        .as("%s", fenced.ended())
-                        .isTrue();
+        try (var fenced = older.client) {
+            var message = WorkRequest.newBuilder().setHeartbeat(random.nextBoolean());
+            if (!older.drains) {
+                message.setCredits(MOST_CREDITS);
+            }
+            // No result that is to be seen anywhere.
+            held.values().forEach(work -> message.addCompletions(RaceCalls.completion(work, told.number())));
+            var ack = fenced.ackIfAny(fenced.send(message));
+            if (!held.isEmpty()) { // otherwise it may not have heard yet, of which nothing comes
+                assertThat(ack).isNull();
+            }
+            assertThat(replicas.isLost(older.server, fenced.ended()))
+                    .as("%s", fenced.ended())
+                    .isTrue();
+            // It may have been assigned something before, which the worker knows nothing of.
+            for (var work = fenced.nextIfAny(0); work != null; work = fenced.nextIfAny(0)) {
+                told.assigned(work, workerId, older.epoch);
             }
         } finally {
             older = null;
@@ -174,15 +181,17 @@ final class RaceSession implements Callable<Void> {
     private final class Open {
         private final AgentFixture server;
         private final SessionClient client;
+        private final long epoch;
         private final Map<Long, Said> said = new LinkedHashMap<>();
         private List<String> queues;
         private int credits;
         private int received;
         private boolean drains;
 
-        Open(AgentFixture server, SessionClient client, int credits, List<String> queues) {
+        Open(AgentFixture server, SessionClient client, long epoch, int credits, List<String> queues) {
             this.server = server;
             this.client = client;
+            this.epoch = epoch;
             this.credits = credits;
             this.queues = queues;
         }
@@ -301,11 +310,7 @@ final class RaceSession implements Callable<Void> {
                 client.cutOff();
             } else {
                 List.copyOf(said.keySet()).forEach(this::answered);
-                if (older != null) {
-                    older.close();
-                }
-                older = client;
-                olderServer = server;
+                older = this;
             }
             if (how < 2) {
                 var status = client.ended();
