@@ -14,6 +14,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sortie.agent.domain.SessionMessage;
 import dev.sortie.agent.domain.SessionPeer;
 import dev.sortie.agent.domain.SessionReply;
+import dev.sortie.agent.domain.WorkSession;
 import dev.sortie.agent.v1.CancelWorkOrderRequest;
 import dev.sortie.agent.v1.ClaimedWork;
 import dev.sortie.agent.v1.DeregisterWorkerRequest;
@@ -37,7 +38,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -551,18 +554,7 @@ class WorkSessionTest {
             @Override
             public void over() {}
         });
-        session.take(List.of(new SessionMessage(
-                1,
-                new SessionMessage.Attach(worker, List.of(queue), null, null),
-                List.of(),
-                false,
-                Map.of(),
-                List.of(),
-                List.of(),
-                List.of(),
-                List.of(),
-                1,
-                false)));
+        session.take(List.of(message(1, new SessionMessage.Attach(worker, List.of(queue), null, null), List.of(), 1)));
 
         session.assign(); // until it is over
 
@@ -572,6 +564,70 @@ class WorkSessionTest {
         assertThat(back.getStatus()).isEqualTo(WorkOrderStatus.WORK_ORDER_STATUS_PENDING);
         assertThat(back.getRetryCount()).isZero();
         assertThat(AGENT.claimOne(AGENT.register(1), queue).getAttempt()).isEqualTo(1);
+    }
+
+    @Test
+    void goesOnThoughItTookNothingFromAQueueForAMoment() throws Exception {
+        AGENT.enqueue(order(queue));
+        var worker = UUID.fromString(AGENT.register(1));
+        var session = new AtomicReference<WorkSession>();
+        var handedOver = new CompletableFuture<Integer>();
+        session.set(AGENT.server().sessions().open(Principal.internal("test"), new SessionPeer() {
+            private boolean hasChanged;
+
+            @Override
+            public boolean awaitRoom() {
+                return true;
+            }
+
+            @Override
+            public void tell(List<? extends SessionReply> replies) {}
+
+            @Override
+            public boolean assign(List<dev.sortie.agent.domain.ClaimedWork> work, BooleanSupplier isWanted) {
+                if (hasChanged) {
+                    handedOver.complete(work.size());
+                    return true;
+                }
+                hasChanged = true;
+                session.get().take(List.of(message(2, null, List.of(queue + "-b"), 0)));
+                boolean wanted = isWanted.getAsBoolean();
+                session.get().take(List.of(message(3, null, List.of(queue), 0)));
+                return wanted;
+            }
+
+            @Override
+            public void over() {}
+        }));
+        session.get()
+                .take(List.of(message(1, new SessionMessage.Attach(worker, List.of(queue), null, null), List.of(), 1)));
+        var assigning = Thread.startVirtualThread(session.get()::assign);
+        try {
+            await(
+                    "it is handed over or the session is over",
+                    () -> handedOver.isDone() || session.get().isOver());
+            assertThat(session.get().isOver()).isFalse();
+            assertThat(handedOver).isCompletedWithValue(1);
+        } finally {
+            session.get().over(null);
+            assigning.join();
+        }
+    }
+
+    private static SessionMessage message(
+            long number, SessionMessage.Attach attach, List<String> queueNames, int credits) {
+        return new SessionMessage(
+                number,
+                attach,
+                List.of(),
+                false,
+                Map.of(),
+                List.of(),
+                List.of(),
+                List.of(),
+                queueNames,
+                credits,
+                false);
     }
 
     private static SessionLogs.Builder lines(ClaimedWork claim, long... numbers) {

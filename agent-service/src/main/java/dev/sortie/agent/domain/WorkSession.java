@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -326,11 +327,16 @@ public final class WorkSession {
                     .map(claim -> claim.order().queueName())
                     .distinct()
                     .toList();
-            if (!peer.assign(work, () -> state.takesWorkFrom(queues))) {
+            var isWanted = new AtomicBoolean(true); // what was said at that moment, whatever holds by now
+            boolean isAssigned = peer.assign(work, () -> {
+                isWanted.set(state.takesWorkFrom(queues));
+                return isWanted.get();
+            });
+            if (!isAssigned) {
                 state.undo(held);
                 sessions.releases(this, orders);
                 sessions.giveBack(principal, work);
-                if (state.takesWorkFrom(queues)) {
+                if (isWanted.get()) {
                     over(null); // the worker is gone, and the session hears of it this way first
                 }
             }
