@@ -1,11 +1,12 @@
 package dev.sortie.runtime.testing;
 
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.List;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.InvocationInterceptor;
 import org.junit.jupiter.api.extension.ReflectiveInvocationContext;
@@ -18,7 +19,7 @@ import org.opentest4j.TestAbortedException;
  * the test or of the product all the same.
  */
 public final class SecondTry implements InvocationInterceptor {
-    /** Where the tests are noted that passed the second time, a line each, in the module's folder. */
+    /** Where the tests are noted that passed the second time, with what they failed of, in the module's folder. */
     static final Path NOTES = Path.of("target", "second-tries.txt");
 
     private final Path notes;
@@ -66,11 +67,10 @@ public final class SecondTry implements InvocationInterceptor {
     }
 
     private void note(ExtensionContext context, Throwable failed) throws IOException {
-        var line = "%s, %s: %s"
-                .formatted(
-                        context.getRequiredTestClass().getName(),
-                        context.getDisplayName(),
-                        String.valueOf(failed).lines().toList());
-        Files.write(notes, List.of(line), StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        var trace = new StringWriter();
+        failed.printStackTrace(new PrintWriter(trace));
+        var note = "%s, %s: %s%n"
+                .formatted(context.getRequiredTestClass().getName(), context.getDisplayName(), trace.toString());
+        Files.writeString(notes, note, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }
 }

@@ -16,17 +16,14 @@ import org.junit.platform.testkit.engine.Events;
 class SecondTryTest {
     private static final AtomicInteger RUNS = new AtomicInteger();
 
-    private static Path notes = Path.of("unset");
+    private static Path notes = Path.of("target", "unset");
 
     @Test
     void runsATestThatFailedOnceMoreAndNotesThatItPassedThen(@TempDir Path folder) throws IOException {
         var tests = run(folder, Unsteady.class);
         tests.assertStatistics(found -> found.succeeded(1).failed(0));
         assertThat(RUNS).hasValue(2);
-        assertThat(Files.readAllLines(notes))
-                .singleElement()
-                .asString()
-                .contains(Unsteady.class.getName(), "failsTheFirstTime()", "the first time");
+        assertThat(Files.readString(notes)).contains(Unsteady.class.getName(), "failsTheFirstTime()", "the first time");
     }
 
     @Test
