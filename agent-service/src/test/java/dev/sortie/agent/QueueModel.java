@@ -140,6 +140,13 @@ final class QueueModel {
             if (order.status.equals("CLAIMED") && !order.leaseEnds.isAfter(now)) {
                 order.again("TIMEOUT", now.isBefore(order.deadline), "", now.plus(BACKOFF), now);
             }
+        }
+        settle(now);
+    }
+
+    /** Orders expire, also such as were given back too late, and others become claimable. */
+    void settle(Instant now) {
+        for (var order : orders.values()) {
             if (order.status.equals("PENDING") && !order.expiresAt.isAfter(now)) {
                 order.status = "EXPIRED";
                 order.diedAt = now;
@@ -182,6 +189,7 @@ final class QueueModel {
     private boolean isClaimable(Order order, Worker worker, Instant now) {
         return order.status.equals("PENDING")
                 && !order.runAt.isAfter(now)
+                && order.expiresAt.isAfter(now)
                 && !paused.contains(order.queueName)
                 && (!order.isSkilled || worker.isSkilled)
                 && (order.queueName.equals(PLAIN)

@@ -351,6 +351,7 @@ class ReplicaOrderTest {
                 session.halfClose();
                 assertThat(session.ended()).isEqualTo(Status.OK);
             }
+            settle();
         }
 
         /** Names some of what the worker holds; the rest did not reach it. */
@@ -512,18 +513,22 @@ class ReplicaOrderTest {
             clock.advance(time);
             var jobs = server().server().jobs();
             until("leases that have run out are ended", jobs::endLeases, "lease_expires_at <= '%s'");
-            until("orders expire", jobs::expireOrders, "status = 'PENDING' AND expires_at <= '%s'");
             model.pass(clock.instant());
             settle();
         }
 
-        /** Waits until everybody whose time has come stands in line: from then on no job locks any of these. */
+        /**
+         * Waits until every order that is too late has expired, and every other one whose time has come stands in line:
+         * from then on no job locks any of these.
+         */
         private void settle() {
+            var jobs = server().server().jobs();
+            until("orders expire", jobs::expireOrders, "status = 'PENDING' AND expires_at <= '%s'");
             until(
                     "orders stand in line",
-                    server().server().jobs()::promoteOrders,
+                    jobs::promoteOrders,
                     "status = 'PENDING' AND claim_rank IS NULL AND run_at <= '%s'");
-            model.promote(clock.instant());
+            model.settle(clock.instant());
         }
 
         private void until(String what, Runnable job, String left) {
