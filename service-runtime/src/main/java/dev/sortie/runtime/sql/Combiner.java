@@ -20,6 +20,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -30,8 +31,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Lets concurrent calls of one kind share transactions, so that one commit serves many of them. A call that comes while
  * no transaction is at work begins one at once: nobody is kept waiting when there is nobody to wait for. Those that come
- * meanwhile are the next one, all of them together; it begins when the one before has come to its commit, and does not
- * wait for the disk.
+ * meanwhile are the next one, all of them together; it begins a millisecond after the one before has come to its commit,
+ * and does not wait for the disk.
  *
  * <p>Each call has its own outcome and its own idempotency. When a shared transaction fails for a reason that may be one
  * call's own, its calls are made again one by one, so that only that one fails.
@@ -42,6 +43,7 @@ import org.jspecify.annotations.Nullable;
 public final class Combiner<D, R> {
     private static final int MAX_CALLS = 512;
     private static final Duration LONGEST_WAIT = Duration.ofMinutes(2);
+    private static final Duration LINGER = Duration.ofMillis(1);
 
     private final Database database;
     private final String name;
@@ -210,6 +212,9 @@ public final class Combiner<D, R> {
     private void run() {
         var turn = new Turn();
         List<Entry<D, R>> batch;
+        if (isBusy()) {
+            LockSupport.parkNanos(LINGER.toNanos());
+        }
         lock.lock();
         try {
             batch = next();
@@ -225,6 +230,16 @@ public final class Combiner<D, R> {
             batch.forEach(entry -> entry.failed(failed));
         } finally {
             turn.end();
+        }
+    }
+
+    /** True while another is committing: those whom it answers may have their next calls here in a moment. */
+    private boolean isBusy() {
+        lock.lock();
+        try {
+            return running > 1;
+        } finally {
+            lock.unlock();
         }
     }
 
