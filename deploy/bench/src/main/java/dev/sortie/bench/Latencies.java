@@ -2,6 +2,7 @@ package dev.sortie.bench;
 
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Locale;
 
 /** How long things took. For many threads. */
 final class Latencies {
@@ -27,5 +28,16 @@ final class Latencies {
         var sorted = Arrays.copyOf(nanos, count);
         Arrays.sort(sorted);
         return Duration.ofNanos(sorted[(int) Math.min(count - 1L, (long) (part * count))]);
+    }
+
+    /** Prints them as a row of a table: what it was, the median, the 99th percentile, and how many. */
+    void print(String what) {
+        System.out.printf(
+                Locale.ROOT,
+                "| %s | %.2f ms | %.2f ms | %d |%n",
+                what,
+                percentile(0.5).toNanos() / 1e6,
+                percentile(0.99).toNanos() / 1e6,
+                count());
     }
 }

@@ -13,7 +13,6 @@ import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -67,21 +66,11 @@ final class LogBench {
         System.out.println("| --- | ---: | ---: | ---: |");
         var where = tails == servers ? "at the same server" : "at another server";
         for (int i = 0; i < repeat; i++) {
-            print("100/s, a tail " + where, latency(100));
+            latency(100).print("100/s, a tail " + where);
             try (var _ = new Others(8, 20)) {
-                print("100/s beside some 16,000/s of 8 others, a tail " + where, latency(100));
+                latency(100).print("100/s beside some 16,000/s of 8 others, a tail " + where);
             }
         }
-    }
-
-    private static void print(String what, Latencies found) {
-        System.out.printf(
-                Locale.ROOT,
-                "| %s | %.2f ms | %.2f ms | %d |%n",
-                what,
-                found.percentile(0.5).toNanos() / 1e6,
-                found.percentile(0.99).toNanos() / 1e6,
-                found.count());
     }
 
     /** Lines per second that so many streams store, so many in each message, each of an execution of its own. */

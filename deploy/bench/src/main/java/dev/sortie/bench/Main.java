@@ -200,7 +200,7 @@ public final class Main {
         System.out.println("\n| placed → a worker has it | p50 | p99 | orders |");
         System.out.println("| --- | ---: | ---: | ---: |");
         for (int i = 0; i < repeat; i++) {
-            print("500/s, 64 workers wait", bench.latency(500, 64));
+            bench.latency(500, 64).print("500/s, 64 workers wait");
         }
     }
 
@@ -208,9 +208,9 @@ public final class Main {
         long many = number("--pending", 1_000_000);
         System.out.println("\n| claim of one order by one worker | p50 | p99 | claims |");
         System.out.println("| --- | ---: | ---: | ---: |");
-        print("1,000 pending", bench.claimTime(1_000, 800));
-        print(String.format(Locale.ROOT, "%,d pending", many), bench.claimTime(many, 800));
-        print("1,000 pending, beside those", bench.claimTime(1_000, 800));
+        bench.claimTime(1_000, 800).print("1,000 pending");
+        bench.claimTime(many, 800).print(String.format(Locale.ROOT, "%,d pending", many));
+        bench.claimTime(1_000, 800).print("1,000 pending, beside those");
     }
 
     private Peer node(String name, boolean many, String how, int ordersPerSecond) {
@@ -222,16 +222,6 @@ public final class Main {
     private @Nullable Path pgmq() {
         var file = options.get("--pgmq");
         return file == null ? null : Path.of(file);
-    }
-
-    private static void print(String what, Latencies latencies) {
-        System.out.printf(
-                Locale.ROOT,
-                "| %s | %.2f ms | %.2f ms | %d |%n",
-                what,
-                latencies.percentile(0.5).toNanos() / 1e6,
-                latencies.percentile(0.99).toNanos() / 1e6,
-                latencies.count());
     }
 
     private void makePeersDatabase() throws SQLException {
